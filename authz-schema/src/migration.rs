@@ -1,0 +1,85 @@
+//! The text of migration files, as sqlx reads them.
+
+use crate::diff::SchemaDiff;
+use crate::hazard::Hazard;
+use crate::plan::Plan;
+use crate::schema::Schema;
+
+/// A reversible migration: what `<version>_<name>.up.sql` and `.down.sql` hold.
+#[derive(Debug, Clone)]
+pub struct Migration {
+    /// The way from the old schema to the new.
+    pub up: String,
+    /// The way back.
+    pub down: String,
+    /// The dangers of the way there.
+    pub hazards: Vec<Hazard>,
+}
+
+impl Migration {
+    /// The migration between two schemas, or `None` where nothing differs.
+    #[must_use]
+    pub fn between(old: &Schema, new: &Schema) -> Option<Self> {
+        let there = SchemaDiff::of(old, new);
+        if there.is_empty() {
+            return None;
+        }
+        let up = Plan::of(&there);
+        let down = Plan::of(&SchemaDiff::of(new, old));
+        let hazards = up
+            .hazards
+            .iter()
+            .map(|hazard| format!("hazard {hazard}"))
+            .collect();
+        Some(Self {
+            up: file(&up, hazards),
+            down: file(&down, cannot_restore(&up, &down)),
+            hazards: up.hazards,
+        })
+    }
+}
+
+/// The whole schema as one script.
+#[must_use]
+pub fn script(schema: &Schema) -> String {
+    let empty = Schema::default();
+    statements(&Plan::of(&SchemaDiff::of(&empty, schema)))
+}
+
+/// What the down file leaves, in words.
+fn cannot_restore(up: &Plan, down: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if down.roles_stay {
+        notes.push(
+            "The roles stay: they belong to the whole server, and other databases may use them.".to_owned(),
+        );
+    }
+    let lost = up
+        .hazards
+        .iter()
+        .filter(|hazard| hazard.kind == crate::hazard::HazardKind::DataLoss);
+    notes.extend(lost.map(|hazard| {
+        format!(
+            "Cannot bring back the rows that the up file lost: it {}.",
+            hazard.message
+        )
+    }));
+    notes
+}
+
+fn file(plan: &Plan, notes: Vec<String>) -> String {
+    let mut text =
+        String::from("-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n");
+    for note in notes {
+        text.push_str(&format!("-- {}\n", note.replace('\n', " ")));
+    }
+    // sqlx runs a file in one transaction, so that this ends with it.
+    text.push_str("\nSET LOCAL lock_timeout = '5s';\n\n");
+    text.push_str(&statements(plan));
+    text
+}
+
+fn statements(plan: &Plan) -> String {
+    let statements: Vec<String> = plan.statements().map(|sql| format!("{sql};\n")).collect();
+    statements.join("\n")
+}

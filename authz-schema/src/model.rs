@@ -1,0 +1,334 @@
+//! A table from its annotated struct: `#[table]`, `#[column]` and `#[rls]` parsed once, for the derive and for
+//! `cargo authz` alike.
+//!
+//! Attribute → arguments → table. Every mistake is recorded at its span and reading goes on, so that one compile
+//! shows them all.
+
+mod arguments;
+mod columns;
+mod constraints;
+mod policies;
+mod types;
+
+use proc_macro2::Span;
+use syn::ext::IdentExt as _;
+
+use crate::schema::{Table, TableName};
+use crate::sql::Ident;
+use crate::sql::expression::{Expression, Place};
+
+use self::arguments::Arguments;
+use self::columns::ColumnModel;
+
+/// Reads the table that a struct with `#[derive(Table)]` declares.
+///
+/// # Errors
+///
+/// All mistakes of the struct, combined, each at its span: see the attribute reference in `docs/attributes.md`.
+pub fn parse_table(input: &syn::DeriveInput) -> syn::Result<Table> {
+    let mut errors = Errors::default();
+    let table = read(input, &mut errors);
+    errors.finish()?;
+    table.ok_or_else(|| syn::Error::new(input.ident.span(), "this struct declares no table"))
+}
+
+/// The mistakes found so far.
+#[derive(Debug, Default)]
+struct Errors(Option<syn::Error>);
+
+impl Errors {
+    fn add(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.push(syn::Error::new(span, message));
+    }
+
+    fn push(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(first) => first.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    /// Records the error, if it is one.
+    fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
+    fn finish(self) -> syn::Result<()> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
+fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
+    let fields = match &input.data {
+        syn::Data::Struct(syn::DataStruct {
+            fields: syn::Fields::Named(fields),
+            ..
+        }) => &fields.named,
+        _ => {
+            errors.add(
+                input.ident.span(),
+                "expected a struct with named fields; each field is a column",
+            );
+            return None;
+        }
+    };
+    if let Some(parameter) = input.generics.params.first() {
+        errors.add(
+            syn::spanned::Spanned::span(parameter),
+            "a table's struct cannot have generic parameters",
+        );
+    }
+    let mut options = Arguments::of(&input.attrs, "table", constraints::TABLE_KEYS, errors);
+    let name = table_name(input, &mut options, errors);
+    let columns: Vec<ColumnModel> = fields
+        .iter()
+        .filter_map(|field| columns::read(field, name.as_ref(), errors))
+        .collect();
+    columns::refuse_same_names(&columns, errors);
+    // Without a name or with a column that could not be read, later checks would report mistakes that are none.
+    let name = name?;
+    let whole = columns.len() == fields.len();
+    let mut table = Table {
+        comment: doc_comment(&input.attrs),
+        row_security: true,
+        columns: columns.iter().map(|column| column.column.clone()).collect(),
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        policies: Vec::new(),
+        grants: Vec::new(),
+        name,
+    };
+    let scope = Scope {
+        table: &table.name,
+        columns: whole.then_some(&columns),
+    };
+    let (mut table_constraints, mut indexes) = constraints::read(&mut options, &columns, &scope, errors);
+    let rules = policies::read(input, &scope, errors);
+    table.row_security = rules.row_security;
+    table.grants = policies::grants(&rules.policies, &columns);
+    constraints::add_policy_indexes(&rules, &table, &table_constraints, &mut indexes);
+    table.policies = rules.policies;
+    table_constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    table.policies.sort_by(|a, b| a.name.cmp(&b.name));
+    table.constraints = table_constraints;
+    table.indexes = indexes;
+    Some(table)
+}
+
+fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Errors) -> Option<TableName> {
+    let namespace = match options.text("schema", errors) {
+        Some(text) => ident(&text.value(), text.span(), errors),
+        None => Ident::new("public").ok(),
+    };
+    let name = match options.text("name", errors) {
+        Some(text) => ident(&text.value(), text.span(), errors),
+        None => ident(
+            &plural(&snake_case(&input.ident.unraw().to_string())),
+            input.ident.span(),
+            errors,
+        ),
+    };
+    Some(TableName {
+        namespace: namespace?,
+        name: name?,
+    })
+}
+
+/// The table that expressions stand in, to resolve their columns.
+struct Scope<'a> {
+    table: &'a TableName,
+    /// `None` when a field could not be read: then a name that is missing may be that field's.
+    columns: Option<&'a Vec<ColumnModel>>,
+}
+
+impl Scope<'_> {
+    /// Parses an expression and checks that each column it names is one of the struct's.
+    fn expression(&self, text: &syn::LitStr, place: Place, errors: &mut Errors) -> Option<Expression> {
+        let expression = match Expression::parse(&text.value(), place) {
+            Ok(expression) => expression,
+            Err(error) => {
+                errors.add(text.span(), error);
+                return None;
+            }
+        };
+        let own_name = self.table.name.as_str();
+        let Some(columns) = self.columns else {
+            return Some(expression);
+        };
+        let mut fine = true;
+        for column in expression.columns(own_name) {
+            if column
+                .qualifier
+                .as_deref()
+                .is_some_and(|qualifier| qualifier != own_name)
+            {
+                let qualifier = column.qualifier.unwrap_or_default();
+                errors.add(
+                    text.span(),
+                    format!("`{qualifier}` is not the table `{own_name}`; other tables need a subquery"),
+                );
+                fine = false;
+            } else if !columns
+                .iter()
+                .any(|known| known.column.name.as_str() == column.name)
+            {
+                errors.add(text.span(), self.no_such_column(&column.name, columns));
+                fine = false;
+            }
+        }
+        fine.then_some(expression)
+    }
+
+    /// Checks a column name that stands alone in an attribute.
+    fn column(&self, name: &str, span: Span, errors: &mut Errors) -> Option<Ident> {
+        if let Some(columns) = self.columns
+            && !columns.iter().any(|known| known.column.name.as_str() == name)
+        {
+            errors.add(span, self.no_such_column(name, columns));
+            return None;
+        }
+        ident(name, span, errors)
+    }
+
+    fn no_such_column(&self, name: &str, columns: &[ColumnModel]) -> String {
+        let table = self.table.name.as_str();
+        let known = columns.iter().map(|column| column.column.name.as_str());
+        match closest(name, known.clone()) {
+            Some(close) => format!("`{table}` has no column `{name}`; did you mean `{close}`?"),
+            None => format!(
+                "`{table}` has no column `{name}`; it has {}",
+                known
+                    .map(|column| format!("`{column}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        }
+    }
+}
+
+fn ident(name: &str, span: Span, errors: &mut Errors) -> Option<Ident> {
+    Ident::new(name).map_err(|error| errors.add(span, error)).ok()
+}
+
+/// The doc comment as one text, without the space that follows `///`.
+fn doc_comment(attributes: &[syn::Attribute]) -> Option<String> {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        syn::Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(text),
+                ..
+            }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let text = lines
+        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    let mut before: Option<char> = None;
+    let mut rest = name.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c.is_uppercase() {
+            let starts_word = match before {
+                None | Some('_') => false,
+                Some(before) => !before.is_uppercase() || rest.peek().is_some_and(|next| next.is_lowercase()),
+            };
+            if starts_word {
+                snake.push('_');
+            }
+            snake.extend(c.to_lowercase());
+        } else {
+            snake.push(c);
+        }
+        before = Some(c);
+    }
+    snake
+}
+
+/// The regular English plural. Where it is wrong, the user writes `#[table(name = "people")]`.
+fn plural(name: &str) -> String {
+    let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    match name.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ if ends_with(&["s", "x", "z", "ch", "sh"]) => format!("{name}es"),
+        _ => format!("{name}s"),
+    }
+}
+
+/// The name among `known` that differs from `name` by a slip of the keyboard: at most a third of its letters.
+fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let best = known
+        .map(|candidate| (distance(name, candidate), candidate))
+        .min()?;
+    (best.0 * 3 <= name.chars().count().max(3)).then_some(best.1)
+}
+
+/// Levenshtein distance in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (&to, window) in b.iter().zip(row.windows(2)) {
+            let (&[replace, delete], Some(&insert)) = (window, next.last()) else {
+                break;
+            };
+            next.push(
+                (replace + usize::from(from != to))
+                    .min(delete + 1)
+                    .min(insert + 1),
+            );
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_table_names_are_snake_case_plurals() {
+        for (rust, sql) in [
+            ("Todo", "todos"),
+            ("UserProfile", "user_profiles"),
+            ("HTTPRequest", "http_requests"),
+            ("Category", "categories"),
+            ("Day", "days"),
+            ("Address", "addresses"),
+            ("Box", "boxes"),
+            ("Branch", "branches"),
+            ("V2Token", "v2_tokens"),
+        ] {
+            assert_eq!(plural(&snake_case(rust)), sql);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_recognized_and_another_word_is_not() {
+        let columns = || ["id", "user_id", "task"].into_iter();
+        assert_eq!(closest("user_ids", columns()), Some("user_id"));
+        assert_eq!(closest("usr_id", columns()), Some("user_id"));
+        assert_eq!(closest("owner", columns()), None);
+    }
+
+    #[test]
+    fn doc_comments_keep_their_lines() {
+        let input: syn::DeriveInput = syn::parse_quote! {
+            /// First.
+            ///
+            ///   indented
+            struct A {}
+        };
+        assert_eq!(doc_comment(&input.attrs).as_deref(), Some("First.\n\n  indented"));
+    }
+}

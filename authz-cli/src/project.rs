@@ -1,0 +1,288 @@
+//! Finds the package whose models are read: its folder, its target roots, its features, its migrations.
+//!
+//! `cargo metadata --no-deps` answers all of it without network access and without a crate that compiles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
+use serde::Deserialize;
+
+/// The package that users add to declare models, as crates.io names it.
+const RUNTIME_PACKAGE: &str = "authz-core";
+/// The name that code uses for it, unless the dependency is renamed.
+const RUNTIME_CRATE: &str = "authz";
+
+/// What the command line says about the package.
+#[derive(Debug, Default, Clone)]
+pub struct ProjectOptions {
+    /// The `Cargo.toml` to start from; default: the nearest one above the current folder.
+    pub manifest_path: Option<PathBuf>,
+    /// The name of a package of the workspace.
+    pub package: Option<String>,
+    /// Features to select, each entry one or more names separated by commas or spaces.
+    pub features: Vec<String>,
+    /// Selects all features.
+    pub all_features: bool,
+    /// Leaves out the default features.
+    pub no_default_features: bool,
+    /// The migrations folder, relative to the current folder.
+    pub source: Option<PathBuf>,
+}
+
+/// One package and where its parts are. All paths are absolute.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The package's folder.
+    pub root: PathBuf,
+    /// The package's name.
+    pub name: String,
+    /// The root files of its library and binaries, without those whose `required-features` are not selected.
+    /// Examples, tests and benchmarks are not listed.
+    pub targets: Vec<PathBuf>,
+    /// The edition, such as `2024`.
+    pub edition: String,
+    /// The selected features, with all that they turn on.
+    pub features: BTreeSet<String>,
+    /// The folder of migrations. It need not exist.
+    pub migrations: PathBuf,
+    /// The name by which the package's code calls the authz crate: `authz`, unless Cargo.toml renames it.
+    pub authz_crate: String,
+}
+
+/// Why the package could not be found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectError {
+    /// The current folder could not be read.
+    #[error("the current folder cannot be read")]
+    CurrentDir(#[source] std::io::Error),
+    /// There is no `Cargo.toml`.
+    #[error("found no `Cargo.toml` in `{}` or a folder above it", .0.display())]
+    NoManifest(PathBuf),
+    /// cargo refused to describe the workspace.
+    #[error("cargo could not read the package")]
+    Metadata(#[source] cargo_metadata::Error),
+    /// The workspace has several packages and nothing says which is meant.
+    #[error("the workspace has several packages: {}; choose one with `--package`", quoted(.0))]
+    SeveralPackages(Vec<String>),
+    /// The workspace has no such package.
+    #[error("the workspace has no package `{name}`; it has {}", quoted(.packages))]
+    NoPackage {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        packages: Vec<String>,
+    },
+    /// The package has no such feature.
+    #[error("the package `{package}` has no feature `{feature}`")]
+    NoFeature {
+        /// The package's name.
+        package: String,
+        /// The name asked for.
+        feature: String,
+    },
+    /// `sqlx.toml` exists and could not be read.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `sqlx.toml` is not what sqlx accepts.
+    #[error("`{}` is not a valid sqlx.toml", path.display())]
+    SqlxToml {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<toml::de::Error>,
+    },
+}
+
+impl Project {
+    /// Finds the package that `options` and the current folder select.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProjectError`].
+    pub fn find(options: &ProjectOptions) -> Result<Self, ProjectError> {
+        let current = std::env::current_dir().map_err(ProjectError::CurrentDir)?;
+        let manifest = match &options.manifest_path {
+            Some(path) => current.join(path),
+            None => nearest_manifest(&current).ok_or_else(|| ProjectError::NoManifest(current.clone()))?,
+        };
+        let metadata = MetadataCommand::new()
+            .manifest_path(&manifest)
+            .no_deps()
+            .exec()
+            .map_err(ProjectError::Metadata)?;
+        let package = choose(&metadata, &manifest, options.package.as_deref())?;
+        let features = selected_features(package, options)?;
+        let root = package
+            .manifest_path
+            .parent()
+            .map(PathBuf::from)
+            .unwrap_or_default();
+        let migrations = match &options.source {
+            Some(source) => current.join(source),
+            None => root.join(configured_migrations(&root)?),
+        };
+        Ok(Self {
+            name: package.name.to_string(),
+            targets: targets(package, &features),
+            edition: package.edition.as_str().to_owned(),
+            authz_crate: authz_crate(package),
+            features,
+            migrations,
+            root,
+        })
+    }
+}
+
+/// Returns the `Cargo.toml` that cargo itself would start from.
+fn nearest_manifest(folder: &Path) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .map(|folder| folder.join("Cargo.toml"))
+        .find(|path| path.is_file())
+}
+
+fn choose<'m>(
+    metadata: &'m Metadata,
+    manifest: &Path,
+    name: Option<&str>,
+) -> Result<&'m Package, ProjectError> {
+    let packages = metadata.workspace_packages();
+    let names = || packages.iter().map(|package| package.name.to_string()).collect();
+    if let Some(name) = name {
+        let found = packages.iter().find(|package| package.name.as_str() == name);
+        return found.copied().ok_or_else(|| ProjectError::NoPackage {
+            name: name.to_owned(),
+            packages: names(),
+        });
+    }
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let manifest = canonical(manifest);
+    if let Some(package) = packages
+        .iter()
+        .find(|package| canonical(package.manifest_path.as_std_path()) == manifest)
+    {
+        return Ok(package);
+    }
+    if let [package] = packages.as_slice() {
+        return Ok(package);
+    }
+    let mut users = packages
+        .iter()
+        .filter(|package| runtime_dependency(package).is_some());
+    match (users.next(), users.next()) {
+        (Some(package), None) => Ok(package),
+        _ => Err(ProjectError::SeveralPackages(names())),
+    }
+}
+
+fn runtime_dependency(package: &Package) -> Option<&cargo_metadata::Dependency> {
+    let mut dependencies = package.dependencies.iter();
+    dependencies.find(|dependency| {
+        dependency.name == RUNTIME_PACKAGE && matches!(dependency.kind, DependencyKind::Normal)
+    })
+}
+
+fn authz_crate(package: &Package) -> String {
+    let renamed = runtime_dependency(package).and_then(|dependency| dependency.rename.as_deref());
+    renamed.unwrap_or(RUNTIME_CRATE).replace('-', "_")
+}
+
+fn targets(package: &Package, features: &BTreeSet<String>) -> Vec<PathBuf> {
+    let scanned = |kind: &TargetKind| {
+        !matches!(
+            kind,
+            TargetKind::Bench | TargetKind::CustomBuild | TargetKind::Example | TargetKind::Test
+        )
+    };
+    let targets = package.targets.iter().filter(|target| {
+        target.kind.iter().any(scanned)
+            && target
+                .required_features
+                .iter()
+                .all(|feature| features.contains(feature))
+    });
+    targets
+        .map(|target| target.src_path.clone().into_std_path_buf())
+        .collect()
+}
+
+fn selected_features(package: &Package, options: &ProjectOptions) -> Result<BTreeSet<String>, ProjectError> {
+    let table: &BTreeMap<String, Vec<String>> = &package.features;
+    let mut queue: Vec<String> = Vec::new();
+    if options.all_features {
+        queue.extend(table.keys().cloned());
+    }
+    if !options.no_default_features && table.contains_key("default") {
+        queue.push("default".to_owned());
+    }
+    let asked = options.features.iter().flat_map(|list| list.split([',', ' ']));
+    for feature in asked.filter(|feature| !feature.is_empty()) {
+        let own_prefix = feature
+            .strip_prefix(package.name.as_str())
+            .and_then(|rest| rest.strip_prefix('/'));
+        let feature = own_prefix.unwrap_or(feature);
+        if !table.contains_key(feature) && !feature.contains('/') {
+            return Err(ProjectError::NoFeature {
+                package: package.name.to_string(),
+                feature: feature.to_owned(),
+            });
+        }
+        queue.push(feature.to_owned());
+    }
+    let mut selected = BTreeSet::new();
+    while let Some(feature) = queue.pop() {
+        // `dep:name` and `name?/feature` turn on no feature of this package; `name/feature` turns on the optional
+        // dependency `name` and with it the feature of that name, if there is one.
+        let name = feature.split('/').next().unwrap_or(&feature).to_owned();
+        if let Some(turned_on) = table.get(&name)
+            && selected.insert(name)
+        {
+            queue.extend(turned_on.iter().cloned());
+        }
+    }
+    Ok(selected)
+}
+
+/// Reads `[migrate] migrations-dir` of `sqlx.toml`, which sqlx resolves against the package's folder.
+fn configured_migrations(root: &Path) -> Result<PathBuf, ProjectError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct SqlxToml {
+        migrate: Migrate,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "kebab-case")]
+    struct Migrate {
+        migrations_dir: Option<PathBuf>,
+    }
+
+    let path = root.join("sqlx.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(ProjectError::Read { path, source }),
+    };
+    let parsed: SqlxToml = toml::from_str(&text).map_err(|source| ProjectError::SqlxToml {
+        path,
+        source: Box::new(source),
+    })?;
+    Ok(parsed
+        .migrate
+        .migrations_dir
+        .unwrap_or_else(|| PathBuf::from("migrations")))
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,9 @@ use crate::hazard::Hazard;
 use crate::plan::Plan;
 use crate::schema::Schema;
 
+/// How each file that we write begins.
+pub const HEADER: &str = "-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n";
+
 /// A reversible migration: what `<version>_<name>.up.sql` and `.down.sql` hold.
 #[derive(Debug, Clone)]
 pub struct Migration {
@@ -68,8 +71,7 @@ fn cannot_restore(up: &Plan, down: &Plan) -> Vec<String> {
 }
 
 fn file(plan: &Plan, notes: Vec<String>) -> String {
-    let mut text =
-        String::from("-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n");
+    let mut text = String::from(HEADER);
     for note in notes {
         text.push_str(&format!("-- {}\n", note.replace('\n', " ")));
     }

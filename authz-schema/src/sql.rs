@@ -347,7 +347,10 @@ mod tests {
     fn no_text_ends_its_literal() {
         for text in ["'", "\\", "\\'", "'; RESET ROLE; --", "$$", "\\\\''"] {
             let sql = literal(text);
-            let inner = &sql[2..sql.len() - 1];
+            let inner = sql
+                .strip_prefix("E'")
+                .and_then(|rest| rest.strip_suffix('\''))
+                .unwrap();
             let mut chars = inner.chars();
             let mut back = String::new();
             while let Some(c) = chars.next() {

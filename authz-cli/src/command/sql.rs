@@ -1,0 +1,18 @@
+//! `cargo authz sql`
+
+use std::io::Write;
+
+use authz_schema::migration;
+
+use super::{CommandError, Outcome, read_models};
+use crate::cli::Sql;
+
+pub(super) fn run(
+    arguments: &Sql,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Outcome, CommandError> {
+    let (_, _, schema) = read_models(&arguments.project, err)?;
+    out.write_all(migration::script(&schema).as_bytes())?;
+    Ok(Outcome::Fine)
+}

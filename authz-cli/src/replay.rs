@@ -1,0 +1,165 @@
+//! What the migrations make and what the lock declares, side by side on a throwaway server.
+//!
+//! Both databases run all migrations, so that functions of hand-written ones are there; in the second, the declared
+//! objects are then dropped and made again from the lock. Text of ours is never compared with the server's: both sides
+//! are the server's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use authz_schema::migration;
+use authz_schema::schema::{Schema, TableName};
+use authz_schema::sql::Ident;
+use authz_throwaway::Server;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection as _, PgConnection};
+
+/// An object that is not what the lock declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its kind and name.
+    pub object: String,
+    /// What the lock declares, in PostgreSQL's normal form.
+    pub declared: Option<String>,
+    /// What the migrations make.
+    pub replayed: Option<String>,
+}
+
+/// Why the comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// There is no server to replay on.
+    #[error("no throwaway PostgreSQL server could be started; `--no-replay` compares without one")]
+    Server(#[from] authz_throwaway::Error),
+    /// The runtime could not start.
+    #[error("no async runtime could be started")]
+    Runtime(#[from] std::io::Error),
+    /// sqlx cannot read the folder, or a migration fails.
+    #[error("the migrations in `{}` cannot be applied to an empty database", folder.display())]
+    Migrate {
+        /// The folder.
+        folder: PathBuf,
+        /// Which and why.
+        source: Box<MigrateError>,
+    },
+    /// What the lock declares cannot be created.
+    #[error("what the lock declares cannot be created")]
+    Declared(#[source] sqlx::Error),
+    /// The server's catalogue cannot be read.
+    #[error("the throwaway server failed")]
+    Database(#[source] sqlx::Error),
+}
+
+/// The catalogue's rows: object and definition.
+type Objects = BTreeMap<String, String>;
+
+/// Compares what the migrations in `folder` make with what `lock` declares.
+///
+/// # Errors
+///
+/// [`ReplayError`] when there is no server, or a migration fails on an empty database.
+pub fn compare(folder: &Path, lock: &Schema) -> Result<Vec<Difference>, ReplayError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let server = Server::start()?;
+    runtime.block_on(async {
+        let mut replayed = replay(&server, "replayed", folder).await?;
+        let mut declared = replay(&server, "declared", folder).await?;
+        remake(&mut declared, lock).await.map_err(ReplayError::Declared)?;
+        let replayed = objects(&mut replayed, lock)
+            .await
+            .map_err(ReplayError::Database)?;
+        let declared = objects(&mut declared, lock)
+            .await
+            .map_err(ReplayError::Database)?;
+        Ok(differences(&declared, &replayed))
+    })
+}
+
+async fn replay(server: &Server, database: &str, folder: &Path) -> Result<PgConnection, ReplayError> {
+    let connect = async |database: &str| PgConnection::connect(&server.url(database)).await;
+    let create = async {
+        let mut admin = connect("postgres").await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}")))
+            .execute(&mut admin)
+            .await?;
+        connect(database).await
+    };
+    let mut connection = create.await.map_err(ReplayError::Database)?;
+    if folder.is_dir() {
+        let failed = |source| ReplayError::Migrate {
+            folder: folder.to_owned(),
+            source: Box::new(source),
+        };
+        let migrator = Migrator::new(folder).await.map_err(failed)?;
+        migrator
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// Drops what the lock declares and makes it from the lock. CASCADE may take what is not ours: nobody looks at that.
+async fn remake(connection: &mut PgConnection, lock: &Schema) -> Result<(), sqlx::Error> {
+    let mut sql: String = lock
+        .tables
+        .keys()
+        .map(|table| format!("DROP TABLE IF EXISTS {table} CASCADE;\n"))
+        .collect();
+    if lock.auth.is_some() {
+        sql.push_str("DROP SCHEMA IF EXISTS auth CASCADE;\n");
+    }
+    let script = migration::script(lock);
+    // The migrations made the namespaces.
+    for namespace in lock.namespaces() {
+        sql.push_str(&format!("CREATE SCHEMA IF NOT EXISTS {namespace};\n"));
+    }
+    let made: BTreeSet<String> = lock
+        .namespaces()
+        .iter()
+        .map(|name| format!("CREATE SCHEMA {name};"))
+        .collect();
+    sql.extend(
+        script
+            .split_inclusive('\n')
+            .filter(|line| !made.contains(line.trim_end())),
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn objects(connection: &mut PgConnection, lock: &Schema) -> Result<Objects, sqlx::Error> {
+    let names = |part: fn(&TableName) -> &Ident| -> Vec<String> {
+        lock.tables
+            .keys()
+            .map(|table| part(table).as_str().to_owned())
+            .collect()
+    };
+    // PostgreSQL writes a name without its namespace where the search path leads to it.
+    sqlx::raw_sql("SET search_path = ''")
+        .execute(&mut *connection)
+        .await?;
+    let rows: Vec<(String, String)> = sqlx::query_as(include_str!("replay/catalogue.sql"))
+        .bind(names(|table| &table.namespace))
+        .bind(names(|table| &table.name))
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+fn differences(declared: &Objects, replayed: &Objects) -> Vec<Difference> {
+    let objects: BTreeSet<&String> = declared.keys().chain(replayed.keys()).collect();
+    let differences = objects.into_iter().map(|object| Difference {
+        object: object.clone(),
+        declared: declared.get(object).cloned(),
+        replayed: replayed.get(object).cloned(),
+    });
+    differences
+        .filter(|difference| difference.declared != difference.replayed)
+        .collect()
+}

@@ -85,7 +85,7 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
         .filter_map(|field| columns::read(field, name.as_ref(), errors))
         .collect();
     columns::refuse_same_names(&columns, errors);
-    // Without a name or with a column that could not be read, later checks would report mistakes that are none.
+    // Without the table's name, or that of a column, later checks would report mistakes that are none.
     let name = name?;
     let whole = columns.len() == fields.len();
     let mut table = Table {
@@ -263,12 +263,12 @@ fn plural(name: &str) -> String {
     }
 }
 
-/// The name among `known` that differs from `name` by a slip of the keyboard: at most a third of its letters.
+/// The name among `known` that differs from `name` by a slip of the keyboard: at most half of its letters.
 fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let best = known
         .map(|candidate| (distance(name, candidate), candidate))
         .min()?;
-    (best.0 * 3 <= name.chars().count().max(3)).then_some(best.1)
+    (best.0 * 2 <= name.chars().count()).then_some(best.1)
 }
 
 /// Levenshtein distance in characters.

@@ -9,14 +9,14 @@ use syn::{Token, bracketed, parenthesized};
 use super::{Errors, closest};
 
 /// One argument.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Argument {
     pub(super) key: syn::Ident,
     pub(super) value: Value,
 }
 
 /// What follows the key.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Value {
     /// `key`
     Flag,
@@ -29,10 +29,12 @@ pub(super) enum Value {
 }
 
 /// The arguments that are still to be read.
-#[derive(Debug)]
+
 pub(super) struct Arguments {
     attribute: &'static str,
     arguments: Vec<Argument>,
+    /// Whether a mistake has been reported already.
+    pub(super) faulty: bool,
 }
 
 impl Parse for Argument {
@@ -76,7 +78,11 @@ impl Arguments {
         for found in attributes.iter().filter(|found| found.path().is_ident(attribute)) {
             arguments.extend(Self::parse(found, attribute, known, errors).arguments);
         }
-        Self { attribute, arguments }
+        Self {
+            attribute,
+            arguments,
+            faulty: false,
+        }
     }
 
     /// The arguments of one occurrence.
@@ -123,6 +129,7 @@ impl Arguments {
             .into_iter()
             .partition(|argument| known.contains(&argument.key.to_string().as_str()));
         let unknown: Vec<Argument> = unknown;
+        let faulty = !unknown.is_empty();
         for Argument { key, .. } in unknown {
             let name = key.to_string();
             let hint = match closest(&name, known.iter().copied()) {
@@ -137,7 +144,13 @@ impl Arguments {
         Self {
             attribute,
             arguments: fine,
+            faulty,
         }
+    }
+
+    /// Whether every argument has been taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.arguments.is_empty()
     }
 
     /// Takes all arguments with this key, for keys that may stand more than once.

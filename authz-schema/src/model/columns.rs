@@ -47,7 +47,7 @@ pub(super) struct ColumnModel {
     pub(super) on_update: Option<syn::LitStr>,
 }
 
-/// Reads a field. `None` when its name or type cannot be told.
+/// Reads a field. `None` when its name cannot be told.
 pub(super) fn read(
     field: &syn::Field,
     table: Option<&TableName>,
@@ -105,7 +105,8 @@ pub(super) fn read(
         on_update: options.text("on_update", errors),
         column: Column {
             name: name?,
-            column_type: column_type?,
+            // A field of unknown type still has a name that policies may use.
+            column_type: column_type.unwrap_or_default(),
             not_null: !nullable,
             identity: identity.is_some(),
             default: default.map(|expression| expression.as_str().to_owned()),

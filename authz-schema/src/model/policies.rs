@@ -81,7 +81,12 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
         let before = errors.0.is_some();
         let mut options = Arguments::parse(attribute, "rls", RLS_KEYS, errors);
         if let Some(argument) = options.one("disabled", errors) {
-            disable(argument, attributes.len(), &mut rules, errors);
+            disable(
+                argument,
+                attributes.len() == 1 && options.is_empty(),
+                &mut rules,
+                errors,
+            );
             continue;
         }
         policies_of(attribute, options, scope, &mut rules, &mut needs_select, errors);
@@ -117,7 +122,7 @@ pub(super) fn grants(policies: &[Policy], columns: &[ColumnModel]) -> Vec<Grant>
         .collect()
 }
 
-fn disable(argument: Argument, attributes: usize, rules: &mut Rules, errors: &mut Errors) {
+fn disable(argument: Argument, alone: bool, rules: &mut Rules, errors: &mut Errors) {
     let span = argument.key.span();
     rules.row_security = false;
     if let Some(reason) = argument.text(errors)
@@ -128,8 +133,11 @@ fn disable(argument: Argument, attributes: usize, rules: &mut Rules, errors: &mu
             "expected the reason why this table needs no row security",
         );
     }
-    if attributes > 1 {
-        errors.add(span, "`disabled` excludes every other `#[rls(…)]`");
+    if !alone {
+        errors.add(
+            span,
+            "`disabled` excludes every other key and every other `#[rls(…)]`",
+        );
     }
 }
 
@@ -187,7 +195,7 @@ fn policies_of(
             }
         }
     }
-    if !any {
+    if !any && !options.faulty {
         errors.add(
             span,
             "expected a command, such as `select = \"auth.user_id() = user_id\"`",

@@ -508,6 +508,8 @@ fn syntax_error(text: &str, error: &tree::SyntaxError) -> ExpressionError {
 /// The parser names tokens by its own kinds (`found R_PAREN`); the place that we print says it better.
 fn plain_words(message: &str) -> String {
     match message.split_once(", found") {
+        // After the expression, the parser looks for the next statement.
+        Some(("expected command", _)) => "expected one expression and nothing after it".to_owned(),
         Some((expected, _)) => expected.to_owned(),
         None => message.trim_end_matches('.').to_owned(),
     }
@@ -680,7 +682,7 @@ mod tests {
         );
         assert_eq!(
             message("true) or (true"),
-            "not an SQL expression: expected command, at `) or (true`"
+            "not an SQL expression: expected one expression and nothing after it, at `) or (true`"
         );
         assert_eq!(
             message("select 1"),

@@ -61,12 +61,9 @@ fn cannot_restore(up: &Plan, down: &Plan) -> Vec<String> {
         .hazards
         .iter()
         .filter(|hazard| hazard.kind == crate::hazard::HazardKind::DataLoss);
-    notes.extend(lost.map(|hazard| {
-        format!(
-            "Cannot bring back the rows that the up file lost: it {}.",
-            hazard.message
-        )
-    }));
+    notes.extend(
+        lost.map(|hazard| format!("Cannot bring back what the up file lost: it {}.", hazard.message)),
+    );
     notes
 }
 

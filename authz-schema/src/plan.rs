@@ -20,6 +20,7 @@ enum Step {
     Auth,
     RevokePrivileges,
     DropPolicies,
+    DropForeignKeys,
     DropConstraints,
     CreateTables,
     AlterColumns,
@@ -228,7 +229,7 @@ impl Plan {
             .filter(|constraint| render::is_foreign_key(constraint))
         {
             self.push(
-                Step::DropConstraints,
+                Step::DropForeignKeys,
                 format!("ALTER TABLE {name} DROP CONSTRAINT {}", key.name),
             );
         }
@@ -255,10 +256,13 @@ impl Plan {
         }
         for delta in &diff.constraints {
             if let Delta::Removed(old) | Delta::Changed(old, _) = delta {
-                self.push(
-                    Step::DropConstraints,
-                    format!("ALTER TABLE {name} DROP CONSTRAINT {}", old.name),
-                );
+                // A foreign key stands on the unique constraint that it refers to, maybe one of another table.
+                let step = if render::is_foreign_key(old) {
+                    Step::DropForeignKeys
+                } else {
+                    Step::DropConstraints
+                };
+                self.push(step, format!("ALTER TABLE {name} DROP CONSTRAINT {}", old.name));
             }
             if let Delta::Added(new) | Delta::Changed(_, new) = delta {
                 let step = if render::is_foreign_key(new) {
@@ -294,7 +298,7 @@ impl Plan {
         self.row_security(diff);
         self.policies(diff, rebuilt);
         for delta in &diff.grants {
-            self.alter_grant(name, delta);
+            self.alter_grant(diff, delta);
         }
         if diff.old.comment != diff.new.comment {
             self.push(Step::Comments, table_comment(diff.new));
@@ -336,6 +340,15 @@ impl Plan {
                 HazardKind::TableRewrite,
                 format!("changes the type of {table}.{column} to {}", new.column_type),
             );
+            if !keeps_values(&old.column_type, &new.column_type) {
+                self.hazard(
+                    HazardKind::DataLoss,
+                    format!(
+                        "casts the values of {table}.{column} from {} to {}, which may cut them",
+                        old.column_type, new.column_type
+                    ),
+                );
+            }
             alter(self, format!("TYPE {0} USING {column}::{0}", new.column_type));
         }
         if let Some(default) = new
@@ -441,7 +454,7 @@ impl Plan {
     }
 
     fn policy_hazard(&mut self, table: &TableName, delta: &Delta<'_, Policy>) {
-        use HazardKind::{AuthzChanged, AuthzNarrows, AuthzWidens};
+        use HazardKind::{AuthzNarrows, AuthzWidens};
         let (kind, message) = match delta {
             Delta::Added(policy) => (
                 if policy.restrictive {
@@ -459,36 +472,13 @@ impl Plan {
                 },
                 format!("drops the policy {}", policy.name),
             ),
-            Delta::Changed(old, new) => {
-                let opens = new.roles.difference(&old.roles).next().is_some() != new.restrictive;
-                let same_text = (&old.using, &old.with_check) == (&new.using, &new.with_check);
-                let same_kind = old.restrictive == new.restrictive && old.command == new.command;
-                let message = format!("changes the policy {}", new.name);
-                if old.restrictive && !new.restrictive {
-                    (AuthzWidens, message)
-                } else if !same_kind || !same_text {
-                    let gone =
-                        new.using.as_deref() == Some("true") || new.with_check.as_deref() == Some("true");
-                    let wider = (gone && !new.restrictive) || (old.roles != new.roles && opens);
-                    (
-                        if wider { AuthzWidens } else { AuthzChanged },
-                        format!("{message}: {}", texts(old, new)),
-                    )
-                } else {
-                    let fewer = old.roles.difference(&new.roles).next().is_some();
-                    let more = new.roles.difference(&old.roles).next().is_some();
-                    let widens = if new.restrictive { fewer } else { more };
-                    (
-                        if widens { AuthzWidens } else { AuthzNarrows },
-                        format!("{message}: its roles"),
-                    )
-                }
-            }
+            Delta::Changed(old, new) => policy_change(old, new),
         };
         self.hazard(kind, format!("{message} of {table}"));
     }
 
-    fn alter_grant(&mut self, table: &TableName, delta: &Delta<'_, Grant>) {
+    fn alter_grant(&mut self, diff: &TableDiff<'_>, delta: &Delta<'_, Grant>) {
+        let table = &diff.new.name;
         let message = |verb: &str, grant: &Grant| {
             format!(
                 "{verb} {} on {table} {} {}",
@@ -510,26 +500,92 @@ impl Plan {
                 );
             }
             Delta::Changed(old, new) => {
-                // A grant of columns adds to what is there; only a REVOKE on the table takes columns away.
-                let missing = |columns: &Option<Vec<Ident>>, of: &Option<Vec<Ident>>| match (columns, of) {
-                    (_, None) => columns.is_some(),
-                    (None, Some(_)) => false,
-                    (Some(columns), Some(of)) => of.iter().any(|column| !columns.contains(column)),
-                };
-                if missing(&new.columns, &old.columns) {
+                // Only a column that stays can be gained or lost: a new one was nobody's before.
+                let stays = |column: &&Ident| has_column(diff.old, column) && has_column(diff.new, column);
+                let before: BTreeSet<&Ident> = granted(old, diff.old).filter(stays).collect();
+                let after: BTreeSet<&Ident> = granted(new, diff.new).filter(stays).collect();
+                if !before.is_subset(&after) {
                     self.hazard(HazardKind::AuthzNarrows, message("revokes columns of", old));
+                }
+                if !after.is_subset(&before) {
+                    self.hazard(HazardKind::AuthzWidens, message("grants", new));
+                }
+                // A grant adds to what is there, and one of the table stands beside those of columns.
+                if !before.is_subset(&after) || old.columns.is_some() != new.columns.is_some() {
                     self.push(
                         Step::RevokePrivileges,
                         render::revoke(table, &old.role, old.privilege),
                     );
                 }
-                if missing(&old.columns, &new.columns) {
-                    self.hazard(HazardKind::AuthzWidens, message("grants", new));
-                }
                 self.push(Step::Grants, render::grant(table, new));
             }
         }
     }
+}
+
+/// The columns that a grant covers.
+fn granted<'a>(grant: &'a Grant, table: &'a Table) -> Box<dyn Iterator<Item = &'a Ident> + 'a> {
+    match &grant.columns {
+        Some(columns) => Box::new(columns.iter()),
+        None => Box::new(table.columns.iter().map(|column| &column.name)),
+    }
+}
+
+fn has_column(table: &Table, name: &Ident) -> bool {
+    table.columns.iter().any(|column| column.name == *name)
+}
+
+/// Which way a change of a policy goes, with its words.
+fn policy_change(old: &Policy, new: &Policy) -> (HazardKind, String) {
+    use HazardKind::{AuthzChanged, AuthzNarrows, AuthzWidens};
+    let more = !new.roles.is_subset(&old.roles);
+    let fewer = !old.roles.is_subset(&new.roles);
+    let roles_widen = if new.restrictive { fewer } else { more };
+    let clauses = [(&old.using, &new.using), (&old.with_check, &new.with_check)];
+    let opened = clauses.into_iter().any(|(old, new)| {
+        old != new
+            && new
+                .as_deref()
+                .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    });
+    let message = format!("changes the policy {}", new.name);
+    let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
+    match (old.restrictive, new.restrictive) {
+        (true, false) => (AuthzWidens, texts("from restrictive to permissive, ")),
+        (false, true) => (AuthzNarrows, texts("from permissive to restrictive, ")),
+        // The new command gains a policy, or the old one loses a restriction.
+        _ if old.command != new.command => (AuthzWidens, texts("")),
+        _ if clauses.into_iter().all(|(old, new)| old == new) => (
+            if roles_widen { AuthzWidens } else { AuthzNarrows },
+            format!("{message}: its roles"),
+        ),
+        _ if opened || roles_widen => (AuthzWidens, texts("")),
+        _ => (AuthzChanged, texts("")),
+    }
+}
+
+/// Whether every value of the old type is one of the new type too. What is not known to be is taken to lose some.
+fn keeps_values(old: &str, new: &str) -> bool {
+    /// Each type holds the values of those before it.
+    const WIDER: [&[&str]; 3] = [
+        &["smallint", "integer", "bigint", "numeric"],
+        &["real", "double precision"],
+        &["date", "timestamp", "timestamptz"],
+    ];
+    if let (Some(old), Some(new)) = (old.strip_suffix("[]"), new.strip_suffix("[]")) {
+        return keeps_values(old, new);
+    }
+    let limit = |ty: &str| -> Option<u32> {
+        let limit = ty.strip_prefix("varchar(")?.strip_suffix(')')?;
+        limit.trim().parse().ok()
+    };
+    let place = |types: &[&str], ty: &str| types.iter().position(|known| *known == ty);
+    matches!(new, "text" | "varchar" | "citext")
+        || (new == "numeric" && old.starts_with("numeric("))
+        || matches!((limit(old), limit(new)), (Some(old), Some(new)) if old <= new)
+        || WIDER.iter().any(
+            |types| matches!((place(types, old), place(types, new)), (Some(old), Some(new)) if old <= new),
+        )
 }
 
 fn texts(old: &Policy, new: &Policy) -> String {
@@ -579,7 +635,7 @@ fn expressions(policy: &Policy) -> impl Iterator<Item = &str> {
 }
 
 fn reads_other_tables(policy: &Policy) -> bool {
-    expressions(policy).any(|text| mentions(&text.to_ascii_lowercase(), "from"))
+    expressions(policy).any(|text| mentions(&comparable(text), "from"))
 }
 
 /// The policies, of any table, that read a column whose type changes. PostgreSQL refuses to retype it under them.
@@ -599,8 +655,9 @@ fn policies_to_rebuild<'a>(diff: &SchemaDiff<'a>) -> BTreeSet<(&'a TableName, &'
     let reads = |table: &Table, policy: &Policy| {
         retyped.iter().any(|(changed, column)| {
             expressions(policy).any(|text| {
-                let here = **changed == table.name || mentions(text, changed.name.as_str());
-                here && mentions(text, column.as_str())
+                let text = comparable(text);
+                let names = |name: &Ident| mentions(&text, &comparable(name.as_str()));
+                (**changed == table.name || names(&changed.name)) && names(column)
             })
         })
     };
@@ -610,6 +667,11 @@ fn policies_to_rebuild<'a>(diff: &SchemaDiff<'a>) -> BTreeSet<(&'a TableName, &'
         found.extend(policies.map(|policy| (&table.name, &policy.name)));
     }
     found
+}
+
+/// A text in which a name stands as in every other: PostgreSQL folds bare names, and doubles quotes in quoted ones.
+fn comparable(text: &str) -> String {
+    text.to_lowercase().replace("\"\"", "\"")
 }
 
 /// Whether a name stands in a text as a word. Finding one too many only costs a needless rebuild.

@@ -29,7 +29,6 @@ pub(super) enum Value {
 }
 
 /// The arguments that are still to be read.
-
 pub(super) struct Arguments {
     attribute: &'static str,
     arguments: Vec<Argument>,

@@ -91,7 +91,12 @@ pub(super) fn add_policy_indexes(
             }
             Some(_) => continue,
         };
-        let leads = |index: &Index| index.keys.first() == Some(&key);
+        let leads = |index: &Index| {
+            index.keys.first().is_some_and(|first| {
+                let order = first.strip_prefix(&key);
+                matches!(order, Some("" | " ASC" | " DESC"))
+            })
+        };
         let constraint_leads = |constraint: &Constraint| match &constraint.kind {
             ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
                 columns.first().is_some_and(|first| first.to_string() == key)

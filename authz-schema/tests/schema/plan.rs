@@ -1,0 +1,952 @@
+//! Two schemas become a plan: its hazards, then its statements.
+
+use authz_schema::diff::SchemaDiff;
+use authz_schema::plan::Plan;
+use authz_schema::schema::Schema;
+
+use crate::Case;
+use crate::cases;
+use crate::schemas::schema;
+
+/// The plan of a case: a line for each hazard, then the statements.
+fn plan(case: &Case) -> String {
+    text(&schema(case.old), &schema(case.new))
+}
+
+fn text(old: &Schema, new: &Schema) -> String {
+    let plan = Plan::of(&SchemaDiff::of(old, new));
+    let hazards = plan.hazards.iter().map(|hazard| format!("-- {hazard}"));
+    let statements = plan.statements().map(|sql| format!("{sql};"));
+    hazards.chain(statements).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn last_policy_dropped_keeps_row_security_on() {
+    let old = schema(cases::grant_lost().new);
+    let mut new = old.clone();
+    for table in new.tables.values_mut() {
+        table.policies.clear();
+        table.grants.clear();
+    }
+    insta::assert_snapshot!(text(&old, &new), @r"
+    -- authz-narrows: drops the policy notes_select_authenticated of public.notes
+    -- authz-narrows: revokes SELECT on public.notes from authenticated
+    REVOKE SELECT ON TABLE public.notes FROM authenticated;
+    DROP POLICY notes_select_authenticated ON public.notes;
+    REVOKE USAGE ON SCHEMA public FROM authenticated;
+    ");
+}
+
+#[test]
+fn policy_clause_cleared() {
+    let old = schema(cases::grant_gained().new);
+    let mut new = old.clone();
+    for policy in new.tables.values_mut().flat_map(|table| &mut table.policies) {
+        policy.with_check = None;
+    }
+    insta::assert_snapshot!(text(&old, &new), @r"
+    -- authz-changed: changes the policy notes_insert_authenticated: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT `, of public.notes
+    DROP POLICY notes_insert_authenticated ON public.notes;
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated;
+    ");
+}
+
+#[test]
+fn column_added_nullable() {
+    insta::assert_snapshot!(plan(&cases::column_added_nullable()), @"ALTER TABLE public.notes ADD COLUMN title text;");
+}
+
+#[test]
+fn column_added_with_a_default() {
+    insta::assert_snapshot!(plan(&cases::column_added_with_a_default()), @"ALTER TABLE public.notes ADD COLUMN done boolean DEFAULT false NOT NULL;");
+}
+
+#[test]
+fn column_added_with_a_volatile_default() {
+    insta::assert_snapshot!(plan(&cases::column_added_with_a_volatile_default()), @"ALTER TABLE public.notes ADD COLUMN seen_at timestamptz DEFAULT clock_timestamp() NOT NULL;");
+}
+
+#[test]
+fn column_added_not_null() {
+    insta::assert_snapshot!(plan(&cases::column_added_not_null()), @r"
+    -- fails-on-rows: adds public.notes.title NOT NULL without a default
+    ALTER TABLE public.notes ADD COLUMN title text NOT NULL;
+    ");
+}
+
+#[test]
+fn column_added_with_constraints_and_a_policy() {
+    insta::assert_snapshot!(plan(&cases::column_added_with_constraints_and_a_policy()), @r"
+    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)`, of public.notes
+    -- fails-on-rows: adds the constraint notes_team_id_check to public.notes
+    -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
+    -- fails-on-rows: adds the constraint notes_team_id_key to public.notes
+    CREATE TABLE public.teams (
+        id bigint NOT NULL,
+        CONSTRAINT teams_pkey PRIMARY KEY (id)
+    );
+    ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
+    ALTER TABLE public.notes ADD COLUMN team_id bigint;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_check CHECK (team_id > 0);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_key UNIQUE (team_id);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
+    CREATE POLICY teams_select_authenticated ON public.teams
+        FOR SELECT TO authenticated
+        USING (true);
+    ALTER POLICY notes_select_authenticated ON public.notes
+        TO authenticated
+        USING ((SELECT auth.user_id()) = user_id or team_id = 7);
+    GRANT SELECT ON TABLE public.teams TO authenticated;
+    ");
+}
+
+#[test]
+fn column_dropped() {
+    insta::assert_snapshot!(plan(&cases::column_dropped()), @r"
+    -- data-loss: drops the column public.notes.title
+    ALTER TABLE public.notes DROP COLUMN title;
+    ");
+}
+
+#[test]
+fn column_dropped_with_all_that_stands_on_it() {
+    insta::assert_snapshot!(plan(&cases::column_dropped_with_all_that_stands_on_it()), @r"
+    -- data-loss: drops the column public.notes.team_id
+    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
+    ALTER TABLE public.notes DROP CONSTRAINT notes_check;
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_check;
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_key;
+    DROP INDEX public.notes_team_id_id_idx;
+    ALTER POLICY notes_select_authenticated ON public.notes
+        TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    ALTER TABLE public.notes DROP COLUMN team_id;
+    ");
+}
+
+#[test]
+fn column_retyped_under_a_policy() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy()), @r"
+    -- table-rewrite: changes the type of public.notes.team_id to bigint
+    DROP POLICY notes_delete_authenticated ON public.notes;
+    DROP POLICY notes_insert_authenticated ON public.notes;
+    DROP POLICY notes_select_authenticated ON public.notes;
+    DROP POLICY notes_update_authenticated ON public.notes;
+    ALTER TABLE public.notes ALTER COLUMN team_id TYPE bigint USING team_id::bigint;
+    CREATE POLICY notes_delete_authenticated ON public.notes
+        FOR DELETE TO authenticated
+        USING (team_id = 1);
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated
+        WITH CHECK (team_id = 1);
+    CREATE POLICY notes_select_authenticated ON public.notes
+        FOR SELECT TO authenticated
+        USING (team_id = 1);
+    CREATE POLICY notes_update_authenticated ON public.notes
+        FOR UPDATE TO authenticated
+        USING (team_id = 1)
+        WITH CHECK (team_id = 1);
+    ");
+}
+
+#[test]
+fn column_retyped_under_a_policy_in_capitals() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_in_capitals()), @r"
+    -- table-rewrite: changes the type of public.notes.team_id to bigint
+    DROP POLICY notes_delete_authenticated ON public.notes;
+    DROP POLICY notes_insert_authenticated ON public.notes;
+    DROP POLICY notes_select_authenticated ON public.notes;
+    DROP POLICY notes_update_authenticated ON public.notes;
+    ALTER TABLE public.notes ALTER COLUMN team_id TYPE bigint USING team_id::bigint;
+    CREATE POLICY notes_delete_authenticated ON public.notes
+        FOR DELETE TO authenticated
+        USING (TEAM_ID = 1);
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated
+        WITH CHECK (TEAM_ID = 1);
+    CREATE POLICY notes_select_authenticated ON public.notes
+        FOR SELECT TO authenticated
+        USING (TEAM_ID = 1);
+    CREATE POLICY notes_update_authenticated ON public.notes
+        FOR UPDATE TO authenticated
+        USING (TEAM_ID = 1)
+        WITH CHECK (TEAM_ID = 1);
+    ");
+}
+
+#[test]
+fn column_retyped_under_a_policy_that_changes() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_that_changes()), @r"
+    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING (team_id = 1)` becomes `SELECT USING (team_id = '1')`, of public.notes
+    -- table-rewrite: changes the type of public.notes.team_id to text
+    DROP POLICY notes_select_authenticated ON public.notes;
+    ALTER TABLE public.notes ALTER COLUMN team_id TYPE text USING team_id::text;
+    CREATE POLICY notes_select_authenticated ON public.notes
+        FOR SELECT TO authenticated
+        USING (team_id = '1');
+    ");
+}
+
+#[test]
+fn column_retyped_under_a_policy_of_another_table() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_of_another_table()), @r"
+    -- table-rewrite: changes the type of public.notes.team_id to bigint
+    DROP POLICY paragraphs_delete_authenticated ON public.paragraphs;
+    DROP POLICY paragraphs_insert_authenticated ON public.paragraphs;
+    DROP POLICY paragraphs_select_authenticated ON public.paragraphs;
+    DROP POLICY paragraphs_update_authenticated ON public.paragraphs;
+    ALTER TABLE public.notes ALTER COLUMN team_id TYPE bigint USING team_id::bigint;
+    CREATE POLICY paragraphs_delete_authenticated ON public.paragraphs
+        FOR DELETE TO authenticated
+        USING (note_id in (select n.id from Notes n where n.Team_id = 1));
+    CREATE POLICY paragraphs_insert_authenticated ON public.paragraphs
+        FOR INSERT TO authenticated
+        WITH CHECK (note_id in (select n.id from Notes n where n.Team_id = 1));
+    CREATE POLICY paragraphs_select_authenticated ON public.paragraphs
+        FOR SELECT TO authenticated
+        USING (note_id in (select n.id from Notes n where n.Team_id = 1));
+    CREATE POLICY paragraphs_update_authenticated ON public.paragraphs
+        FOR UPDATE TO authenticated
+        USING (note_id in (select n.id from Notes n where n.Team_id = 1))
+        WITH CHECK (note_id in (select n.id from Notes n where n.Team_id = 1));
+    ");
+}
+
+#[test]
+fn column_retyped_with_its_default() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_default()), @r"
+    -- table-rewrite: changes the type of public.notes.state to text
+    ALTER TABLE public.notes ALTER COLUMN state DROP DEFAULT;
+    ALTER TABLE public.notes ALTER COLUMN state TYPE text USING state::text;
+    ALTER TABLE public.notes ALTER COLUMN state SET DEFAULT 'new';
+    ");
+}
+
+#[test]
+fn column_retyped_with_an_unchanged_default() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_an_unchanged_default()), @r"
+    -- table-rewrite: changes the type of public.notes.state to bigint
+    ALTER TABLE public.notes ALTER COLUMN state DROP DEFAULT;
+    ALTER TABLE public.notes ALTER COLUMN state TYPE bigint USING state::bigint;
+    ALTER TABLE public.notes ALTER COLUMN state SET DEFAULT 0;
+    ");
+}
+
+#[test]
+fn column_retyped_to_less() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_to_less()), @r"
+    -- data-loss: casts the values of public.notes.title from text to varchar(3), which may cut them
+    -- table-rewrite: changes the type of public.notes.title to varchar(3)
+    ALTER TABLE public.notes ALTER COLUMN title TYPE varchar(3) USING title::varchar(3);
+    ");
+}
+
+#[test]
+fn column_retyped_with_its_expression_index() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_expression_index()), @r"
+    -- table-rewrite: changes the type of public.tenants.id to bigint
+    DROP POLICY tenants_select_authenticated ON public.tenants;
+    ALTER TABLE public.tenants ALTER COLUMN id TYPE bigint USING id::bigint;
+    CREATE POLICY tenants_select_authenticated ON public.tenants
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.session()->>'tenant_id') = id::text);
+    ");
+}
+
+#[test]
+fn default_set() {
+    insta::assert_snapshot!(plan(&cases::default_set()), @"ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT 'untitled';");
+}
+
+#[test]
+fn default_changed() {
+    insta::assert_snapshot!(plan(&cases::default_changed()), @"ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT ('un' || 'named');");
+}
+
+#[test]
+fn default_cleared() {
+    insta::assert_snapshot!(plan(&cases::default_cleared()), @"ALTER TABLE public.notes ALTER COLUMN title DROP DEFAULT;");
+}
+
+#[test]
+fn not_null_set() {
+    insta::assert_snapshot!(plan(&cases::not_null_set()), @r"
+    -- fails-on-rows: sets public.notes.title NOT NULL
+    ALTER TABLE public.notes ALTER COLUMN title SET NOT NULL;
+    ");
+}
+
+#[test]
+fn not_null_dropped() {
+    insta::assert_snapshot!(plan(&cases::not_null_dropped()), @"ALTER TABLE public.notes ALTER COLUMN title DROP NOT NULL;");
+}
+
+#[test]
+fn identity_added() {
+    insta::assert_snapshot!(plan(&cases::identity_added()), @r"
+    ALTER TABLE public.notes ALTER COLUMN number DROP DEFAULT;
+    ALTER TABLE public.notes ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
+    ");
+}
+
+#[test]
+fn identity_retyped() {
+    insta::assert_snapshot!(plan(&cases::identity_retyped()), @r"
+    -- table-rewrite: changes the type of public.notes.number to bigint
+    ALTER TABLE public.notes ALTER COLUMN number TYPE bigint USING number::bigint;
+    ");
+}
+
+#[test]
+fn identity_removed() {
+    insta::assert_snapshot!(plan(&cases::identity_removed()), @r"
+    ALTER TABLE public.notes ALTER COLUMN number DROP IDENTITY;
+    ALTER TABLE public.notes ALTER COLUMN number SET DEFAULT 1;
+    ");
+}
+
+#[test]
+fn primary_key_changed() {
+    insta::assert_snapshot!(plan(&cases::primary_key_changed()), @r"
+    -- fails-on-rows: adds the constraint members_pkey to public.members
+    ALTER TABLE public.members DROP CONSTRAINT members_pkey;
+    ALTER TABLE public.members ADD CONSTRAINT members_pkey PRIMARY KEY (team_id, user_id);
+    ");
+}
+
+#[test]
+fn unique_added() {
+    insta::assert_snapshot!(plan(&cases::unique_added()), @r"
+    -- fails-on-rows: adds the constraint notes_slug_key to public.notes
+    ALTER TABLE public.notes ADD CONSTRAINT notes_slug_key UNIQUE (slug);
+    ");
+}
+
+#[test]
+fn unique_dropped() {
+    insta::assert_snapshot!(plan(&cases::unique_dropped()), @"ALTER TABLE public.notes DROP CONSTRAINT notes_slug_key;");
+}
+
+#[test]
+fn unique_dropped_with_the_foreign_key_on_it() {
+    insta::assert_snapshot!(plan(&cases::unique_dropped_with_the_foreign_key_on_it()), @r"
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_fkey;
+    ALTER TABLE public.a_teams DROP CONSTRAINT a_teams_slug_key;
+    ");
+}
+
+#[test]
+fn check_added() {
+    insta::assert_snapshot!(plan(&cases::check_added()), @r"
+    -- fails-on-rows: adds the constraint notes_title_check to public.notes
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (title <> '');
+    ");
+}
+
+#[test]
+fn check_changed() {
+    insta::assert_snapshot!(plan(&cases::check_changed()), @r"
+    -- fails-on-rows: adds the constraint notes_title_check to public.notes
+    ALTER TABLE public.notes DROP CONSTRAINT notes_title_check;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (char_length(title) > 0);
+    ");
+}
+
+#[test]
+fn check_dropped() {
+    insta::assert_snapshot!(plan(&cases::check_dropped()), @"ALTER TABLE public.notes DROP CONSTRAINT notes_title_check;");
+}
+
+#[test]
+fn index_added() {
+    insta::assert_snapshot!(plan(&cases::index_added()), @r"
+    -- blocks-writes: builds the index notes_slug_idx on public.notes
+    CREATE INDEX notes_slug_idx ON public.notes (slug);
+    ");
+}
+
+#[test]
+fn index_changed() {
+    insta::assert_snapshot!(plan(&cases::index_changed()), @r"
+    -- blocks-writes: builds the index notes_slug_idx on public.notes
+    DROP INDEX public.notes_slug_idx;
+    CREATE INDEX notes_slug_idx ON public.notes (slug DESC);
+    ");
+}
+
+#[test]
+fn index_dropped() {
+    insta::assert_snapshot!(plan(&cases::index_dropped()), @"DROP INDEX public.notes_slug_idx;");
+}
+
+#[test]
+fn index_of_a_policy_column_in_another_order() {
+    insta::assert_snapshot!(plan(&cases::index_of_a_policy_column_in_another_order()), @r"
+    -- blocks-writes: builds the index notes_user_id_idx on public.notes
+    DROP INDEX public.notes_user_id_idx;
+    CREATE INDEX notes_user_id_idx ON public.notes (user_id DESC);
+    ");
+}
+
+#[test]
+fn foreign_key_added() {
+    insta::assert_snapshot!(plan(&cases::foreign_key_added()), @r"
+    -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
+    ");
+}
+
+#[test]
+fn foreign_key_action_changed() {
+    insta::assert_snapshot!(plan(&cases::foreign_key_action_changed()), @r"
+    -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) ON DELETE CASCADE;
+    ");
+}
+
+#[test]
+fn foreign_key_dropped() {
+    insta::assert_snapshot!(plan(&cases::foreign_key_dropped()), @"ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;");
+}
+
+#[test]
+fn policy_added() {
+    insta::assert_snapshot!(plan(&cases::policy_added()), @r"
+    -- authz-widens: adds the policy notes_select_authenticated_2 of public.notes
+    CREATE POLICY notes_select_authenticated_2 ON public.notes
+        FOR SELECT TO authenticated
+        USING (shared);
+    ");
+}
+
+#[test]
+fn policy_dropped() {
+    insta::assert_snapshot!(plan(&cases::policy_dropped()), @r"
+    -- authz-narrows: drops the policy notes_select_authenticated_2 of public.notes
+    DROP POLICY notes_select_authenticated_2 ON public.notes;
+    ");
+}
+
+#[test]
+fn policy_expression_changed() {
+    insta::assert_snapshot!(plan(&cases::policy_expression_changed()), @r"
+    -- authz-changed: changes the policy notes_delete_authenticated: `DELETE USING ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
+    -- authz-changed: changes the policy notes_insert_authenticated: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
+    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
+    -- authz-changed: changes the policy notes_update_authenticated: `UPDATE USING ((SELECT auth.user_id()) = user_id) WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `UPDATE USING ((SELECT auth.user_id()) = user_id and shared) WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
+    ALTER POLICY notes_delete_authenticated ON public.notes
+        TO authenticated
+        USING ((SELECT auth.user_id()) = user_id and shared);
+    ALTER POLICY notes_insert_authenticated ON public.notes
+        TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = user_id and shared);
+    ALTER POLICY notes_select_authenticated ON public.notes
+        TO authenticated
+        USING ((SELECT auth.user_id()) = user_id and shared);
+    ALTER POLICY notes_update_authenticated ON public.notes
+        TO authenticated
+        USING ((SELECT auth.user_id()) = user_id and shared)
+        WITH CHECK ((SELECT auth.user_id()) = user_id and shared);
+    ");
+}
+
+#[test]
+fn policy_opened_to_all_rows() {
+    insta::assert_snapshot!(plan(&cases::policy_opened_to_all_rows()), @r"
+    -- authz-widens: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING (true)`, of public.notes
+    DROP INDEX public.notes_user_id_idx;
+    ALTER POLICY notes_select_authenticated ON public.notes
+        TO authenticated
+        USING (true);
+    ");
+}
+
+#[test]
+fn policy_check_narrowed_under_an_open_using() {
+    insta::assert_snapshot!(plan(&cases::policy_check_narrowed_under_an_open_using()), @r"
+    -- authz-changed: changes the policy notes_update_authenticated: `UPDATE USING (true) WITH CHECK (id > 0)` becomes `UPDATE USING (true) WITH CHECK (id > 1)`, of public.notes
+    ALTER POLICY notes_update_authenticated ON public.notes
+        TO authenticated
+        USING (true)
+        WITH CHECK (id > 1);
+    ");
+}
+
+#[test]
+fn policy_given_to_one_more_role() {
+    insta::assert_snapshot!(plan(&cases::policy_given_to_one_more_role()), @r"
+    -- authz-widens: changes the policy readers: its roles of public.notes
+    -- authz-widens: grants SELECT on public.notes to anonymous
+    ALTER POLICY readers ON public.notes
+        TO anonymous, authenticated
+        USING (true);
+    GRANT USAGE ON SCHEMA public TO anonymous;
+    GRANT SELECT ON TABLE public.notes TO anonymous;
+    ");
+}
+
+#[test]
+fn policy_taken_from_a_role() {
+    insta::assert_snapshot!(plan(&cases::policy_taken_from_a_role()), @r"
+    -- authz-narrows: changes the policy readers: its roles of public.notes
+    -- authz-narrows: revokes SELECT on public.notes from anonymous
+    REVOKE SELECT ON TABLE public.notes FROM anonymous;
+    ALTER POLICY readers ON public.notes
+        TO authenticated
+        USING (true);
+    REVOKE USAGE ON SCHEMA public FROM anonymous;
+    ");
+}
+
+#[test]
+fn policy_given_to_a_new_role() {
+    insta::assert_snapshot!(plan(&cases::policy_given_to_a_new_role()), @r"
+    -- authz-widens: adds the policy notes_select_authz_test_auditor of public.notes
+    -- authz-widens: grants SELECT on public.notes to authz_test_auditor
+    DO $do$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authz_test_auditor') THEN
+            CREATE ROLE authz_test_auditor NOLOGIN;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $do$;
+    DO $do$ BEGIN
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authz_test_auditor' AND (rolsuper OR rolbypassrls)) THEN
+            RAISE EXCEPTION 'the role % bypasses row security', E'authz_test_auditor'
+                USING HINT = 'It exists with SUPERUSER or BYPASSRLS. Take these away, or drop the role.';
+        END IF;
+    END $do$;
+    DO $do$ BEGIN
+        IF NOT pg_catalog.pg_has_role(E'authenticator', E'authz_test_auditor', 'MEMBER') THEN
+            GRANT authz_test_auditor TO authenticator;
+        END IF;
+    EXCEPTION WHEN unique_violation THEN NULL;
+    END $do$;
+    GRANT USAGE ON SCHEMA auth TO authz_test_auditor;
+    GRANT EXECUTE ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() TO authz_test_auditor;
+    CREATE POLICY notes_select_authz_test_auditor ON public.notes
+        FOR SELECT TO authz_test_auditor
+        USING (true);
+    GRANT USAGE ON SCHEMA public TO authz_test_auditor;
+    GRANT SELECT ON TABLE public.notes TO authz_test_auditor;
+    ");
+}
+
+#[test]
+fn policy_of_a_role_removed() {
+    insta::assert_snapshot!(plan(&cases::policy_of_a_role_removed()), @r"
+    -- authz-narrows: drops the policy notes_select_authz_test_auditor of public.notes
+    -- authz-narrows: revokes SELECT on public.notes from authz_test_auditor
+    REVOKE SELECT ON TABLE public.notes FROM authz_test_auditor;
+    DROP POLICY notes_select_authz_test_auditor ON public.notes;
+    REVOKE ALL ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() FROM authz_test_auditor;
+    REVOKE USAGE ON SCHEMA auth FROM authz_test_auditor;
+    REVOKE USAGE ON SCHEMA public FROM authz_test_auditor;
+    ");
+}
+
+#[test]
+fn policy_command_changed() {
+    insta::assert_snapshot!(plan(&cases::policy_command_changed()), @r"
+    -- authz-widens: changes the policy own: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    -- authz-widens: grants DELETE on public.notes to authenticated
+    -- authz-narrows: revokes INSERT on public.notes from authenticated
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    DROP POLICY own ON public.notes;
+    CREATE POLICY own ON public.notes
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    GRANT DELETE ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn policy_becomes_restrictive() {
+    insta::assert_snapshot!(plan(&cases::policy_becomes_restrictive()), @r"
+    -- authz-narrows: changes the policy own: from permissive to restrictive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    DROP POLICY own ON public.notes;
+    CREATE POLICY own ON public.notes AS RESTRICTIVE
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    ");
+}
+
+#[test]
+fn policy_becomes_permissive() {
+    insta::assert_snapshot!(plan(&cases::policy_becomes_permissive()), @r"
+    -- authz-widens: changes the policy own: from restrictive to permissive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    DROP POLICY own ON public.notes;
+    CREATE POLICY own ON public.notes
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    ");
+}
+
+#[test]
+fn restrictive_policy_added() {
+    insta::assert_snapshot!(plan(&cases::restrictive_policy_added()), @r"
+    -- authz-narrows: adds the policy notes_delete_authenticated_2 of public.notes
+    CREATE POLICY notes_delete_authenticated_2 ON public.notes AS RESTRICTIVE
+        FOR DELETE TO authenticated
+        USING (id > 10);
+    ");
+}
+
+#[test]
+fn restrictive_policy_dropped() {
+    insta::assert_snapshot!(plan(&cases::restrictive_policy_dropped()), @r"
+    -- authz-widens: drops the policy notes_delete_authenticated_2 of public.notes
+    DROP POLICY notes_delete_authenticated_2 ON public.notes;
+    ");
+}
+
+#[test]
+fn restrictive_policy_opened_to_all_rows() {
+    insta::assert_snapshot!(plan(&cases::restrictive_policy_opened_to_all_rows()), @r"
+    -- authz-widens: changes the policy notes_delete_authenticated_2: `DELETE USING (id > 10)` becomes `DELETE USING (true)`, of public.notes
+    ALTER POLICY notes_delete_authenticated_2 ON public.notes
+        TO authenticated
+        USING (true);
+    ");
+}
+
+#[test]
+fn last_permissive_policy_dropped() {
+    insta::assert_snapshot!(plan(&cases::last_permissive_policy_dropped()), @r"
+    -- authz-narrows: drops the policy notes_select_authenticated of public.notes
+    -- authz-narrows: revokes SELECT on public.notes from authenticated
+    REVOKE SELECT ON TABLE public.notes FROM authenticated;
+    DROP POLICY notes_select_authenticated ON public.notes;
+    REVOKE USAGE ON SCHEMA public FROM authenticated;
+    ");
+}
+
+#[test]
+fn row_security_disabled() {
+    insta::assert_snapshot!(plan(&cases::row_security_disabled()), @r"
+    -- rls-disable: turns row security of public.notes off
+    -- authz-narrows: drops the policy notes_delete_authenticated of public.notes
+    -- authz-narrows: drops the policy notes_insert_authenticated of public.notes
+    -- authz-narrows: drops the policy notes_select_authenticated of public.notes
+    -- authz-narrows: drops the policy notes_update_authenticated of public.notes
+    -- authz-narrows: revokes DELETE on public.notes from authenticated
+    -- authz-narrows: revokes INSERT on public.notes from authenticated
+    -- authz-narrows: revokes SELECT on public.notes from authenticated
+    -- authz-narrows: revokes UPDATE on public.notes from authenticated
+    REVOKE SELECT ON TABLE public.notes FROM authenticated;
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    REVOKE DELETE ON TABLE public.notes FROM authenticated;
+    DROP POLICY notes_delete_authenticated ON public.notes;
+    DROP POLICY notes_insert_authenticated ON public.notes;
+    DROP POLICY notes_select_authenticated ON public.notes;
+    DROP POLICY notes_update_authenticated ON public.notes;
+    DROP INDEX public.notes_user_id_idx;
+    ALTER TABLE public.notes NO FORCE ROW LEVEL SECURITY;
+    ALTER TABLE public.notes DISABLE ROW LEVEL SECURITY;
+    REVOKE USAGE ON SCHEMA public FROM authenticated;
+    ");
+}
+
+#[test]
+fn row_security_enabled() {
+    insta::assert_snapshot!(plan(&cases::row_security_enabled()), @r"
+    -- authz-widens: adds the policy notes_delete_authenticated of public.notes
+    -- authz-widens: adds the policy notes_insert_authenticated of public.notes
+    -- authz-widens: adds the policy notes_select_authenticated of public.notes
+    -- authz-widens: adds the policy notes_update_authenticated of public.notes
+    -- authz-widens: grants DELETE on public.notes to authenticated
+    -- authz-widens: grants INSERT on public.notes to authenticated
+    -- authz-widens: grants SELECT on public.notes to authenticated
+    -- authz-widens: grants UPDATE on public.notes to authenticated
+    -- authz-narrows: turns row security of public.notes on
+    -- blocks-writes: builds the index notes_user_id_idx on public.notes
+    CREATE INDEX notes_user_id_idx ON public.notes (user_id);
+    CREATE POLICY notes_delete_authenticated ON public.notes
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = user_id);
+    CREATE POLICY notes_select_authenticated ON public.notes
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+    CREATE POLICY notes_update_authenticated ON public.notes
+        FOR UPDATE TO authenticated
+        USING ((SELECT auth.user_id()) = user_id)
+        WITH CHECK ((SELECT auth.user_id()) = user_id);
+    ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE public.notes FORCE ROW LEVEL SECURITY;
+    GRANT USAGE ON SCHEMA public TO authenticated;
+    GRANT SELECT ON TABLE public.notes TO authenticated;
+    GRANT INSERT ON TABLE public.notes TO authenticated;
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
+    GRANT DELETE ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn grant_gained() {
+    insta::assert_snapshot!(plan(&cases::grant_gained()), @r"
+    -- authz-widens: adds the policy notes_insert_authenticated of public.notes
+    -- authz-widens: grants INSERT on public.notes to authenticated
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = user_id);
+    GRANT INSERT ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn grant_lost() {
+    insta::assert_snapshot!(plan(&cases::grant_lost()), @r"
+    -- authz-narrows: drops the policy notes_insert_authenticated of public.notes
+    -- authz-narrows: revokes INSERT on public.notes from authenticated
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    DROP POLICY notes_insert_authenticated ON public.notes;
+    ");
+}
+
+#[test]
+fn readonly_added() {
+    insta::assert_snapshot!(plan(&cases::readonly_added()), @r"
+    -- authz-narrows: revokes columns of UPDATE on public.notes from authenticated
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    GRANT UPDATE (id, user_id, title) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn readonly_removed() {
+    insta::assert_snapshot!(plan(&cases::readonly_removed()), @r"
+    -- authz-widens: grants UPDATE on public.notes to authenticated
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn readonly_moved() {
+    insta::assert_snapshot!(plan(&cases::readonly_moved()), @r"
+    -- authz-widens: grants UPDATE on public.notes to authenticated
+    -- authz-narrows: revokes columns of UPDATE on public.notes from authenticated
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    GRANT UPDATE (id, user_id, author) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn server_added() {
+    insta::assert_snapshot!(plan(&cases::server_added()), @r"
+    -- authz-narrows: revokes columns of INSERT on public.notes from authenticated
+    -- authz-narrows: revokes columns of UPDATE on public.notes from authenticated
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    GRANT INSERT (id, user_id) ON TABLE public.notes TO authenticated;
+    GRANT UPDATE (id, user_id) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn column_added_beside_a_readonly_one() {
+    insta::assert_snapshot!(plan(&cases::column_added_beside_a_readonly_one()), @r"
+    ALTER TABLE public.notes ADD COLUMN title text;
+    GRANT UPDATE (id, user_id, title) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn column_dropped_beside_a_readonly_one() {
+    insta::assert_snapshot!(plan(&cases::column_dropped_beside_a_readonly_one()), @r"
+    -- data-loss: drops the column public.notes.title
+    ALTER TABLE public.notes DROP COLUMN title;
+    GRANT UPDATE (id, user_id) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn readonly_column_added() {
+    insta::assert_snapshot!(plan(&cases::readonly_column_added()), @r"
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    ALTER TABLE public.notes ADD COLUMN author text;
+    GRANT UPDATE (id, user_id) ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn readonly_column_dropped() {
+    insta::assert_snapshot!(plan(&cases::readonly_column_dropped()), @r"
+    -- data-loss: drops the column public.notes.author
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
+    ALTER TABLE public.notes DROP COLUMN author;
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
+    ");
+}
+
+#[test]
+fn table_added() {
+    insta::assert_snapshot!(plan(&cases::table_added()), @r"
+    CREATE TABLE public.teams (
+        id bigint NOT NULL,
+        name text NOT NULL,
+        CONSTRAINT teams_pkey PRIMARY KEY (id)
+    );
+    ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
+    CREATE POLICY teams_select_authenticated ON public.teams
+        FOR SELECT TO authenticated
+        USING (true);
+    GRANT SELECT ON TABLE public.teams TO authenticated;
+    ");
+}
+
+#[test]
+fn table_dropped() {
+    insta::assert_snapshot!(plan(&cases::table_dropped()), @r"
+    -- data-loss: drops the table public.teams with all its rows
+    DROP TABLE public.teams;
+    ");
+}
+
+#[test]
+fn two_tables_dropped_that_refer_to_each_other() {
+    insta::assert_snapshot!(plan(&cases::two_tables_dropped_that_refer_to_each_other()), @r#"
+    -- data-loss: drops the table public."as" with all its rows
+    -- data-loss: drops the table public.bs with all its rows
+    DROP POLICY as_select_authenticated ON public."as";
+    DROP POLICY bs_select_authenticated ON public.bs;
+    ALTER TABLE public."as" DROP CONSTRAINT as_b_id_fkey;
+    ALTER TABLE public.bs DROP CONSTRAINT bs_a_id_fkey;
+    DROP TABLE public."as";
+    DROP TABLE public.bs;
+    "#);
+}
+
+#[test]
+fn two_tables_added_that_refer_to_each_other() {
+    insta::assert_snapshot!(plan(&cases::two_tables_added_that_refer_to_each_other()), @r"
+    CREATE TABLE public.members (
+        id bigint NOT NULL,
+        user_id text NOT NULL,
+        team_id bigint NOT NULL,
+        CONSTRAINT members_pkey PRIMARY KEY (id)
+    );
+    ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE public.members FORCE ROW LEVEL SECURITY;
+    CREATE INDEX members_user_id_idx ON public.members (user_id);
+    CREATE TABLE public.teams (
+        id bigint NOT NULL,
+        head bigint,
+        CONSTRAINT teams_pkey PRIMARY KEY (id)
+    );
+    ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
+    ALTER TABLE public.members ADD CONSTRAINT members_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
+    ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.members (id);
+    CREATE POLICY members_select_authenticated ON public.members
+        FOR SELECT TO authenticated
+        USING (user_id = (SELECT auth.user_id()));
+    CREATE POLICY teams_select_authenticated ON public.teams
+        FOR SELECT TO authenticated
+        USING (id in (select team_id from members where user_id = (SELECT auth.user_id())));
+    GRANT SELECT ON TABLE public.members TO authenticated;
+    GRANT SELECT ON TABLE public.teams TO authenticated;
+    ");
+}
+
+#[test]
+fn all_tables_dropped() {
+    insta::assert_snapshot!(plan(&cases::all_tables_dropped()), @r"
+    -- data-loss: drops the table public.notes with all its rows
+    DROP TABLE public.notes;
+    DROP FUNCTION auth.organization_id(), auth.organization(), auth.uid(), auth.user_id(), auth.jwt(), auth.session();
+    DROP SCHEMA auth;
+    REVOKE USAGE ON SCHEMA public FROM authenticated;
+    ");
+}
+
+#[test]
+fn table_comment_changed() {
+    insta::assert_snapshot!(plan(&cases::table_comment_changed()), @r"
+    COMMENT ON TABLE public.notes IS E'What a user wrote, and it''s
+    private.';
+    ");
+}
+
+#[test]
+fn comments_removed() {
+    insta::assert_snapshot!(plan(&cases::comments_removed()), @r"
+    COMMENT ON COLUMN public.notes.title IS NULL;
+    COMMENT ON TABLE public.notes IS NULL;
+    ");
+}
+
+#[test]
+fn table_added_in_another_namespace() {
+    insta::assert_snapshot!(plan(&cases::table_added_in_another_namespace()), @r"
+    CREATE SCHEMA app;
+    CREATE TABLE app.plans (
+        id bigint NOT NULL,
+        CONSTRAINT plans_pkey PRIMARY KEY (id)
+    );
+    ALTER TABLE app.plans ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE app.plans FORCE ROW LEVEL SECURITY;
+    CREATE POLICY plans_select_anonymous ON app.plans
+        FOR SELECT TO anonymous
+        USING (true);
+    GRANT USAGE ON SCHEMA app TO anonymous;
+    GRANT SELECT ON TABLE app.plans TO anonymous;
+    ");
+}
+
+#[test]
+fn last_table_of_a_namespace_dropped() {
+    insta::assert_snapshot!(plan(&cases::last_table_of_a_namespace_dropped()), @r"
+    -- data-loss: drops the table app.plans with all its rows
+    DROP TABLE app.plans;
+    REVOKE USAGE ON SCHEMA app FROM anonymous;
+    DROP SCHEMA app;
+    ");
+}
+
+#[test]
+fn names_that_need_quotes() {
+    insta::assert_snapshot!(plan(&cases::names_that_need_quotes()), @r#"
+    -- authz-changed: changes the policy "it's ""own""": `SELECT USING ("Größe" = 1)` becomes `SELECT USING ("Größe" = 2)`, of "My ""App"""."User Data"
+    -- fails-on-rows: adds the constraint "User Data_a""b_key" to "My ""App"""."User Data"
+    -- table-rewrite: changes the type of "My ""App"""."User Data"."Größe" to bigint
+    -- blocks-writes: builds the index "User Data_select_type_idx" on "My ""App"""."User Data"
+    DROP POLICY "it's ""own""" ON "My ""App"""."User Data";
+    ALTER TABLE "My ""App"""."User Data" ALTER COLUMN "Größe" TYPE bigint USING "Größe"::bigint;
+    ALTER TABLE "My ""App"""."User Data" ADD COLUMN type text;
+    ALTER TABLE "My ""App"""."User Data" ADD COLUMN "a""b" integer;
+    ALTER TABLE "My ""App"""."User Data" ADD CONSTRAINT "User Data_a""b_key" UNIQUE ("a""b");
+    CREATE INDEX "User Data_select_type_idx" ON "My ""App"""."User Data" ("select", type DESC);
+    CREATE POLICY "it's ""own""" ON "My ""App"""."User Data"
+        FOR SELECT TO "authz test Team-Lead"
+        USING ("Größe" = 2);
+    COMMENT ON COLUMN "My ""App"""."User Data".type IS E'It''s \\ odd.';
+    "#);
+}
+
+#[test]
+fn texts_with_quotes_and_comments() {
+    insta::assert_snapshot!(plan(&cases::texts_with_quotes_and_comments()), @r"
+    -- authz-widens: adds the policy notes_select_authenticated_2 of public.notes
+    -- fails-on-rows: adds the constraint notes_title_check to public.notes
+    -- blocks-writes: builds the index notes_title_idx on public.notes
+    ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT ('a;' -- semicolon
+    );
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (title <> E'\\' -- or so
+    );
+    CREATE INDEX notes_title_idx ON public.notes (title);
+    CREATE POLICY notes_select_authenticated_2 ON public.notes
+        FOR SELECT TO authenticated
+        USING (title = 'it''s -- fine' -- why
+    or title = $q$a\'b$q$ /* ; */ -- end
+    );
+    ");
+}

@@ -1,0 +1,84 @@
+//! Schemas of the tests, read from Rust source.
+
+use authz_schema::model::parse_table;
+use authz_schema::schema::Schema;
+
+/// To-do items, each its owner's own.
+pub(crate) const TODOS: &str = r#"
+/// One to-do item. Its owner, and nobody else, may see or change it.
+#[derive(Debug, Table, sqlx::FromRow)]
+#[rls(
+    select = "auth.user_id() = user_id",
+    insert = "auth.user_id() = user_id",
+    update = "auth.user_id() = user_id",
+    delete = "auth.user_id() = user_id"
+)]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    #[column(default = "auth.user_id()")]
+    user_id: String,
+    #[column(check = "char_length(task) > 0")]
+    task: String,
+    #[column(default = "false")]
+    is_complete: bool,
+    #[column(default = "now()", readonly)]
+    inserted_at: chrono::DateTime<chrono::Utc>,
+}
+"#;
+
+/// Tenants and users whose ids are numbers, while claims are text.
+pub(crate) const TENANTS: &str = r#"
+#[derive(Table)]
+#[rls(all = "auth.session()->>'tenant_id' = id::text")]
+struct Tenant {
+    #[column(primary_key)]
+    id: i64,
+    name: String,
+}
+
+#[derive(Table)]
+#[rls(all = "auth.user_id() = id::text")]
+struct User {
+    #[column(primary_key)]
+    id: i64,
+    #[column(references = "tenants(id)", on_delete = "cascade", index)]
+    tenant_id: i64,
+    email: String,
+}
+"#;
+
+/// Notes that may be shared, and paragraphs that follow their note.
+pub(crate) const NOTES: &str = r#"
+#[derive(Table)]
+#[rls(owner = "owner_id")]
+#[rls(select = "shared = true")]
+struct Note {
+    #[column(primary_key, identity)]
+    id: i64,
+    #[column(default = "auth.user_id()")]
+    owner_id: String,
+    title: String,
+    #[column(default = "false")]
+    shared: bool,
+}
+
+#[derive(Table)]
+#[rls(all = "note_id in (select id from notes where owner_id = auth.user_id())")]
+struct Paragraph {
+    #[column(primary_key, identity)]
+    id: i64,
+    #[column(references = "notes(id)")]
+    note_id: i64,
+    content: String,
+}
+"#;
+
+/// The schema that the structs of a source declare.
+pub(crate) fn schema(source: &str) -> Schema {
+    let file = syn::parse_file(source).unwrap();
+    Schema::of(file.items.into_iter().map(|item| match item {
+        syn::Item::Struct(item) => parse_table(&item.into()).unwrap_or_else(|error| panic!("{error}")),
+        item => panic!("not a struct: {item:?}"),
+    }))
+}

@@ -1,1 +1,50 @@
-//! 
+//! A Rust struct says who may see its rows; PostgreSQL enforces it; a request is one transaction that carries a verified JWT.
+//!
+//! [`Authz`] verifies a token and begins a [`Transaction`] in which PostgreSQL knows the user: the session role is set, and the claims stand in
+//! the setting `request.jwt.claims`, where policies read them. All of sqlx's queries run on it, and see the rows that the policies allow.
+//!
+//! ```no_run
+//! use authz::{Authz, Issuer};
+//!
+//! # async fn example(database_url: &str, bearer_token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let authz = Authz::builder()
+//!     .issuer(Issuer::clerk("https://clerk.example.com").audience("todos"))
+//!     .connect(database_url)
+//!     .await?;
+//!
+//! let mut tx = authz.begin(bearer_token).await?;
+//! let tasks: Vec<String> = sqlx::query_scalar("SELECT task FROM todos").fetch_all(&mut tx).await?;
+//! tx.commit().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Security
+//!
+//! `connect` refuses a login role that row security does not bind. Between requests nothing of a user remains on a connection: a transaction
+//! whose end the server did not confirm takes its connection with it. What remains open is SQL made from user input: it can do
+//! what the user may do, and set other claims for the rest of its transaction. Bind values; never format them into SQL.
+//!
+//! # Features
+//!
+//! `jwks-http` (default) fetches the issuers' keys over https. Without it, keys are given in the program.
+
+mod authz;
+mod builder;
+mod claims;
+mod connect;
+mod error;
+mod issuer;
+mod table;
+mod transaction;
+mod verify;
+
+pub use crate::authz::Authz;
+pub use crate::builder::Builder;
+pub use crate::claims::Claims;
+pub use crate::connect::{ConnectError, Who};
+pub use crate::error::{CommitError, Error, Outage, Reason};
+pub use crate::issuer::{Issuer, IssuerProblem};
+pub use crate::table::Table;
+pub use crate::transaction::{Savepoint, Transaction};
+pub use authz_derive::Table;

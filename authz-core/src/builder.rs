@@ -1,0 +1,180 @@
+//! Settings, and what is made of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authz_schema::sql::Ident;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::authz::{Authz, Inner, Roles};
+use crate::connect::{ConnectError, check_login_role};
+use crate::issuer::Issuer;
+use crate::verify::Verifier;
+
+/// Settings of an [`Authz`]. [`Authz::builder`] makes one; at least one [`issuer`](Self::issuer) is needed.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Builder {
+    issuers: Vec<Issuer>,
+    leeway: Duration,
+    role: String,
+    role_claim: Option<String>,
+    allowed_roles: Vec<String>,
+    anonymous_role: String,
+    max_connections: u32,
+    acquire_timeout: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            leeway: Duration::from_secs(30),
+            role: "authenticated".to_owned(),
+            role_claim: None,
+            allowed_roles: Vec::new(),
+            anonymous_role: "anonymous".to_owned(),
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Accepts the tokens of this issuer. May be called several times; each issuer's tokens are checked with its own keys only.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// How far the issuer's clock may differ from ours when `exp`, `nbf` and `iat` are checked. Default 30 s; counted in whole seconds.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The session role of a user whose token names none. Default `authenticated`.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.role = role.into();
+        self
+    }
+
+    /// The claim that picks the session role among the allowed ones. Default: none does.
+    ///
+    /// A token without the claim gets the default role; one that names a role that is not allowed is refused with [`Error::Forbidden`](crate::Error::Forbidden).
+    pub fn role_claim(mut self, name: impl Into<String>) -> Self {
+        self.role_claim = Some(name.into());
+        self
+    }
+
+    /// Allows a session role to be picked by the claim. The default role always is. May be called several times.
+    pub fn allow_role(mut self, role: impl Into<String>) -> Self {
+        self.allowed_roles.push(role.into());
+        self
+    }
+
+    /// The session role of requests without a token. Default `anonymous`.
+    pub fn anonymous_role(mut self, role: impl Into<String>) -> Self {
+        self.anonymous_role = role.into();
+        self
+    }
+
+    /// How many connections are open at most, for each session role. Default 10.
+    ///
+    /// Each session role has connections of its own, opened when they are needed and closed after 10 idle minutes, because PostgreSQL plans a
+    /// prepared statement anew when the role changes (86 µs against 484 µs for one SELECT). With the roles `authenticated` and `anonymous` the
+    /// server sees at most twice this number.
+    pub fn max_connections(mut self, number: u32) -> Self {
+        self.max_connections = number;
+        self
+    }
+
+    /// How long a request waits for a connection before it gets [`Outage::Database`](crate::Outage::Database). Default 30 s.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
+        self
+    }
+
+    /// Connects to the database of a URL such as `postgres://user:password@host:port/database`.
+    ///
+    /// Checks the settings and the login role, and fetches the issuers' keys. An issuer that does not answer is logged and no error.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] names what is wrong with the settings, with the connection, or with the login role: one that row security does not
+    /// bind is refused, as is one that cannot switch to the session roles.
+    pub async fn connect(self, database_url: &str) -> Result<Authz, ConnectError> {
+        let options = database_url.parse().map_err(|_| ConnectError::Url)?;
+        self.connect_with(options).await
+    }
+
+    /// Connects with options of sqlx, for what a URL cannot say.
+    ///
+    /// sqlx's logging of statements is turned off on these connections: it would write users' claims into the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(self, options: PgConnectOptions) -> Result<Authz, ConnectError> {
+        let roles = self.roles()?;
+        let verifier = self.verifier()?;
+        let options = options.disable_statement_logging();
+        check_login_role(&options, &roles.names()).await?;
+        verifier.warm_up().await;
+        let pool = PgPoolOptions::new()
+            .max_connections(self.max_connections)
+            .acquire_timeout(self.acquire_timeout)
+            // `Transaction::begin` notices a dead connection itself, one round trip cheaper.
+            .test_before_acquire(false);
+        let pools: BTreeMap<_, _> = roles
+            .all()
+            .map(|role| (role.clone(), pool.clone().connect_lazy_with(options.clone())))
+            .collect();
+        Ok(Authz {
+            inner: Arc::new(Inner {
+                verifier,
+                roles,
+                pools,
+            }),
+        })
+    }
+
+    fn roles(&self) -> Result<Roles, ConnectError> {
+        if self.role_claim.is_none() && !self.allowed_roles.is_empty() {
+            return Err(ConnectError::NoRoleClaim);
+        }
+        let ident = |name: &String| Ident::new(name).map_err(ConnectError::RoleName);
+        Ok(Roles {
+            default: ident(&self.role)?,
+            claim: self.role_claim.clone(),
+            allowed: self.allowed_roles.iter().map(ident).collect::<Result<_, _>>()?,
+            anonymous: ident(&self.anonymous_role)?,
+        })
+    }
+
+    fn verifier(&self) -> Result<Verifier, ConnectError> {
+        let mut trusted = Vec::new();
+        for (position, issuer) in self.issuers.iter().enumerate() {
+            let iss = issuer.name().to_owned();
+            if self
+                .issuers
+                .iter()
+                .take(position)
+                .any(|other| other.name() == iss)
+            {
+                return Err(ConnectError::DuplicateIssuer { iss });
+            }
+            trusted.push(
+                issuer
+                    .clone()
+                    .build()
+                    .map_err(|problem| ConnectError::Issuer { iss, problem })?,
+            );
+        }
+        if trusted.is_empty() {
+            Err(ConnectError::NoIssuer)
+        } else {
+            Ok(Verifier::new(trusted, self.leeway))
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Keys made for one test, and tokens that they sign, good ones and bad ones.
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+/// The issuer of [`claims`].
+pub const ISSUER: &str = "https://issuer.example";
+/// The audience of [`claims`].
+pub const AUDIENCE: &str = "todos";
+
+/// A private key with a name.
+#[derive(Debug)]
+pub struct SigningKey {
+    kid: String,
+    pair: Pair,
+}
+
+#[derive(Debug)]
+enum Pair {
+    Rs256(RsaKeyPair),
+    Es256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+/// Claims that are good for an hour: issuer, audience, subject, `iat` and `exp`.
+#[must_use]
+pub fn claims(sub: &str) -> Value {
+    let now = jsonwebtoken::get_current_timestamp();
+    json!({"iss": ISSUER, "aud": AUDIENCE, "sub": sub, "iat": now, "exp": now + 3600})
+}
+
+impl SigningKey {
+    /// An RSA key of 2048 bits, for RS256.
+    #[must_use]
+    pub fn rs256(kid: &str) -> Self {
+        Self {
+            kid: kid.to_owned(),
+            pair: Pair::Rs256(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
+        }
+    }
+
+    /// A P-256 key, for ES256.
+    #[must_use]
+    pub fn es256(kid: &str) -> Self {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        Self {
+            kid: kid.to_owned(),
+            pair: Pair::Es256(pair),
+        }
+    }
+
+    /// An Ed25519 key, for `EdDSA`.
+    #[must_use]
+    pub fn ed25519(kid: &str) -> Self {
+        Self {
+            kid: kid.to_owned(),
+            pair: Pair::Ed25519(Ed25519KeyPair::generate().unwrap()),
+        }
+    }
+
+    /// The public key as a JWK.
+    #[must_use]
+    pub fn jwk(&self) -> Value {
+        let base64 = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let kid = &self.kid;
+        match &self.pair {
+            Pair::Rs256(pair) => {
+                let key = pair.public_key();
+                let n = base64(key.modulus().big_endian_without_leading_zero());
+                let e = base64(key.exponent().big_endian_without_leading_zero());
+                json!({"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": n, "e": e})
+            }
+            Pair::Es256(pair) => {
+                // An uncompressed point: 4, then the coordinates.
+                let point = pair.public_key().as_ref();
+                let (x, y) = (base64(&point[1..33]), base64(&point[33..]));
+                json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "alg": "ES256", "x": x, "y": y})
+            }
+            Pair::Ed25519(pair) => {
+                let x = base64(pair.public_key().as_ref());
+                json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": x})
+            }
+        }
+    }
+
+    /// The public key as a set of one.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        json!({"keys": [self.jwk()]}).to_string()
+    }
+
+    /// The public key in PEM.
+    #[must_use]
+    pub fn public_key_pem(&self) -> String {
+        let der: PublicKeyX509Der<'_> = match &self.pair {
+            Pair::Rs256(pair) => pair.public_key().as_der().unwrap(),
+            Pair::Es256(pair) => pair.public_key().as_der().unwrap(),
+            Pair::Ed25519(pair) => pair.public_key().as_der().unwrap(),
+        };
+        let text = BASE64_STANDARD.encode(der.as_ref());
+        format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+    }
+
+    /// The usual header of this key's tokens.
+    #[must_use]
+    pub fn header(&self) -> Value {
+        json!({"alg": self.jwk()["alg"], "kid": self.kid, "typ": "JWT"})
+    }
+
+    /// A token with these claims.
+    #[must_use]
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_text(&self.header().to_string(), &claims.to_string())
+    }
+
+    /// A token with any header and payload, sound or not, and a signature that fits.
+    #[must_use]
+    pub fn sign_text(&self, header: &str, payload: &str) -> String {
+        let message = format!("{}.{}", part(header), part(payload));
+        let signature = self.signature(message.as_bytes());
+        format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn signature(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .unwrap();
+                signature
+            }
+            Pair::Es256(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+        }
+    }
+}
+
+/// One part of a token: the text in base64url.
+#[must_use]
+pub fn part(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(text)
+}

@@ -1,0 +1,17 @@
+//! The runtime on a real server: from a token to an isolated request.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy.toml does not recognise as such"
+)]
+
+mod runtime {
+    mod cancellation;
+    mod connect;
+    mod isolation;
+    mod jwks;
+    mod outage;
+    mod setup;
+    mod transaction;
+    mod verify;
+}

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use authz_schema::migration;
+use authz_schema::auth;
+use authz_schema::diff::SchemaDiff;
+use authz_schema::plan::Plan;
 use authz_schema::schema::{Schema, TableName};
 use authz_schema::sql::Ident;
 use authz_throwaway::Server;
@@ -82,9 +84,7 @@ async fn replay(server: &Server, database: &str, folder: &Path) -> Result<PgConn
     let connect = async |database: &str| PgConnection::connect(&server.url(database)).await;
     let create = async {
         let mut admin = connect("postgres").await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}")))
-            .execute(&mut admin)
-            .await?;
+        run(&mut admin, &format!("CREATE DATABASE {database}")).await?;
         connect(database).await
     };
     let mut connection = create.await.map_err(ReplayError::Database)?;
@@ -102,32 +102,83 @@ async fn replay(server: &Server, database: &str, folder: &Path) -> Result<PgConn
     Ok(connection)
 }
 
-/// Drops what the lock declares and makes it from the lock. CASCADE may take what is not ours: nobody looks at that.
+/// Drops what the lock declares and makes it from the lock. CASCADE may take what is not ours: nobody looks at that, but
+/// policies may call functions that read our tables, so that these come back before the policies do.
 async fn remake(connection: &mut PgConnection, lock: &Schema) -> Result<(), sqlx::Error> {
+    let functions = foreign_functions(connection).await?;
+    run(connection, &clear(lock)).await?;
+    let mut functions = Some(functions);
+    let empty = Schema::default();
+    for statement in Plan::of(&SchemaDiff::of(&empty, lock)).statements() {
+        if statement.starts_with("CREATE POLICY ")
+            && let Some(functions) = functions.take()
+        {
+            restore(connection, functions).await?;
+        }
+        // The migrations made the namespaces, and hand-written ones may have put more into them.
+        match statement.strip_prefix("CREATE SCHEMA ") {
+            Some(namespace) => {
+                run(connection, &format!("CREATE SCHEMA IF NOT EXISTS {namespace}")).await?;
+            }
+            None => run(connection, statement).await?,
+        }
+    }
+    Ok(())
+}
+
+/// The statements that drop the declared tables and functions, and take the roles' rights on namespaces away.
+fn clear(lock: &Schema) -> String {
     let mut sql: String = lock
         .tables
         .keys()
         .map(|table| format!("DROP TABLE IF EXISTS {table} CASCADE;\n"))
         .collect();
+    let mut namespaces: Vec<String> = lock.namespaces().iter().map(ToString::to_string).collect();
     if lock.auth.is_some() {
-        sql.push_str("DROP SCHEMA IF EXISTS auth CASCADE;\n");
+        sql.extend(auth::FUNCTIONS.map(|function| format!("DROP FUNCTION IF EXISTS {function} CASCADE;\n")));
+        sql.push_str("CREATE SCHEMA IF NOT EXISTS auth;\nREVOKE ALL ON SCHEMA auth FROM PUBLIC;\n");
+        namespaces.push("auth".to_owned());
     }
-    let script = migration::script(lock);
-    // The migrations made the namespaces.
-    for namespace in lock.namespaces() {
-        sql.push_str(&format!("CREATE SCHEMA IF NOT EXISTS {namespace};\n"));
+    for namespace in namespaces {
+        for role in &lock.session_roles {
+            // A lock may name a role that no migration makes.
+            sql.push_str(&format!(
+                "DO $do$ BEGIN REVOKE ALL ON SCHEMA {namespace} FROM {role}; \
+                 EXCEPTION WHEN undefined_object OR invalid_schema_name THEN NULL; END $do$;\n"
+            ));
+        }
     }
-    let made: BTreeSet<String> = lock
-        .namespaces()
-        .iter()
-        .map(|name| format!("CREATE SCHEMA {name};"))
-        .collect();
-    sql.extend(
-        script
-            .split_inclusive('\n')
-            .filter(|line| !made.contains(line.trim_end())),
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+    sql
+}
+
+/// The functions that the lock does not declare: oid and definition, in the order in which they were made.
+async fn foreign_functions(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    // PostgreSQL writes a name without its namespace where the search path leads to it.
+    run(connection, "SET search_path = ''").await?;
+    let functions = sqlx::query_as(include_str!("replay/functions.sql"))
+        .bind(auth::FUNCTIONS.map(str::to_owned).to_vec())
+        .fetch_all(&mut *connection)
+        .await?;
+    run(connection, "RESET search_path").await?;
+    Ok(functions)
+}
+
+/// Makes those functions again that are gone.
+async fn restore(connection: &mut PgConnection, functions: Vec<(i64, String)>) -> Result<(), sqlx::Error> {
+    for (oid, definition) in functions {
+        let gone: bool = sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM pg_proc WHERE oid::bigint = $1)")
+            .bind(oid)
+            .fetch_one(&mut *connection)
+            .await?;
+        if gone {
+            run(connection, &definition).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
         .execute(connection)
         .await?;
     Ok(())
@@ -140,10 +191,7 @@ async fn objects(connection: &mut PgConnection, lock: &Schema) -> Result<Objects
             .map(|table| part(table).as_str().to_owned())
             .collect()
     };
-    // PostgreSQL writes a name without its namespace where the search path leads to it.
-    sqlx::raw_sql("SET search_path = ''")
-        .execute(&mut *connection)
-        .await?;
+    run(connection, "SET search_path = ''").await?;
     let rows: Vec<(String, String)> = sqlx::query_as(include_str!("replay/catalogue.sql"))
         .bind(names(|table| &table.namespace))
         .bind(names(|table| &table.name))

@@ -1,6 +1,8 @@
 //! The runtime on a real server: from a token to an isolated request.
 
 #![allow(
+    clippy::panic,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "helpers of tests, which clippy.toml does not recognise as such"
 )]

@@ -32,6 +32,10 @@ pub(crate) enum KeySource {
     /// Given in the program.
     Fixed(Arc<[Key]>),
     /// Fetched.
+    #[cfg_attr(
+        not(feature = "jwks-http"),
+        expect(dead_code, reason = "keys are fetched over http alone")
+    )]
     Remote(Arc<Remote>),
 }
 
@@ -85,6 +89,10 @@ impl KeySource {
 }
 
 impl Remote {
+    #[cfg_attr(
+        not(feature = "jwks-http"),
+        expect(dead_code, reason = "keys are fetched over http alone")
+    )]
     pub(crate) fn new(fetch: impl Fetch + 'static) -> Arc<Self> {
         Arc::new(Self {
             fetch: Box::new(fetch),

@@ -42,10 +42,10 @@ impl<F: Future> Future for Cancelled<F> {
     }
 }
 
-/// A pool of one, behind a proxy that passes every answer on byte by byte, so that there is something to wait for.
+/// A pool of one, behind a proxy that passes every answer on in small pieces, so that there is something to wait for.
 async fn start() -> (Setup, Proxy, Authz) {
     let setup = Setup::new().await;
-    let proxy = Proxy::start(&setup.database.admin(), Pace::Bytes).await;
+    let proxy = Proxy::start(&setup.database.admin(), Pace::Pieces).await;
     let authz = setup
         .connect_one(proxy.through(setup.database.login_options()))
         .await;

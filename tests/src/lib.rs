@@ -14,6 +14,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 pub mod database;
+pub mod docs;
 pub mod jwks_server;
 pub mod keys;
 pub mod proxy;

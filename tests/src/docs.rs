@@ -1,0 +1,26 @@
+//! The Rust in README and `docs/`, as doc tests of this package.
+
+/// README.md
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
+
+/// docs/attributes.md
+#[doc = include_str!("../../docs/attributes.md")]
+#[derive(Debug)]
+pub struct Attributes;
+
+/// docs/migrations.md
+#[doc = include_str!("../../docs/migrations.md")]
+#[derive(Debug)]
+pub struct Migrations;
+
+/// docs/runtime.md
+#[doc = include_str!("../../docs/runtime.md")]
+#[derive(Debug)]
+pub struct Runtime;
+
+/// docs/architecture.md
+#[doc = include_str!("../../docs/architecture.md")]
+#[derive(Debug)]
+pub struct Architecture;

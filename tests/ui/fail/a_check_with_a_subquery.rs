@@ -1,0 +1,13 @@
+use authz::Table;
+
+#[derive(Table)]
+#[rls(owner = "user_id")]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    user_id: String,
+    #[column(check = "rank in (select 1)")]
+    rank: i32,
+}
+
+fn main() {}

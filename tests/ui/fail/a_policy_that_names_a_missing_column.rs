@@ -1,0 +1,11 @@
+use authz::Table;
+
+#[derive(Table)]
+#[rls(select = "auth.user_id() = usr_id")]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    user_id: String,
+}
+
+fn main() {}

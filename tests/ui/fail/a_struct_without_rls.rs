@@ -1,0 +1,10 @@
+use authz::Table;
+
+#[derive(Table)]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    user_id: String,
+}
+
+fn main() {}

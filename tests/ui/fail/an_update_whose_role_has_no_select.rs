@@ -1,0 +1,12 @@
+use authz::Table;
+
+#[derive(Table)]
+#[rls(select = true, to = "editor")]
+#[rls(update = "auth.user_id() = user_id")]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    user_id: String,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use authz::Table;
+
+#[derive(Table)]
+#[rls(select = "auth.user_id() = usr_id", insrt = true)]
+struct Todo {
+    #[column(primary_key, identity)]
+    id: i64,
+    user_id: String,
+    count: u32,
+}
+
+fn main() {}

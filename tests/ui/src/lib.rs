@@ -1,0 +1,3 @@
+//! What the derive says about mistakes is in `tests/ui.rs`; here is what it says nothing about.
+
+pub mod every_attribute;

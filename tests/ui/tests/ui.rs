@@ -1,0 +1,19 @@
+//! What the derive says about mistakes: one file each, named after it, with the whole text of the error.
+
+#[test]
+fn every_mistake_is_an_error_at_its_place() {
+    trybuild::TestCases::new().compile_fail("fail/*.rs");
+}
+
+#[test]
+fn every_attribute_compiles_under_strict_lints() {
+    // The library compiled; the names are checked here.
+    authz_ui_tests::every_attribute::check();
+}
+
+/// The text of an error says how many there are; this counts them.
+#[test]
+fn three_mistakes_in_one_struct_are_three_errors() {
+    let expected = include_str!("../fail/three_mistakes_in_one_struct.stderr");
+    assert_eq!(expected.matches("error").count(), 3, "{expected}");
+}

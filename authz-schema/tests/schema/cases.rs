@@ -442,10 +442,10 @@ each_case! {
     two_tables_dropped_that_refer_to_each_other {
         old: concat!(
             owned!(""),
-            "#[derive(Table)] #[rls(select = \"id in (select a_id from bs)\")]\n\
-             struct A { #[column(primary_key)] id: i64, #[column(references = \"bs(id)\")] b_id: Option<i64> }\n\
-             #[derive(Table)] #[rls(select = \"id in (select b_id from a)\")]\n\
-             struct B { #[column(primary_key)] id: i64, #[column(references = \"as(id)\")] a_id: Option<i64> }\n"
+            "#[derive(Table)] #[rls(select = \"id in (select head_id from tails)\")]\n\
+             struct Head { #[column(primary_key)] id: i64, #[column(references = \"tails(id)\")] tail_id: Option<i64> }\n\
+             #[derive(Table)] #[rls(select = \"id in (select tail_id from heads)\")]\n\
+             struct Tail { #[column(primary_key)] id: i64, #[column(references = \"heads(id)\")] head_id: Option<i64> }\n"
         ),
         new: owned!(""),
         allow: ["data-loss"],

@@ -813,16 +813,16 @@ fn table_dropped() {
 
 #[test]
 fn two_tables_dropped_that_refer_to_each_other() {
-    insta::assert_snapshot!(plan(&cases::two_tables_dropped_that_refer_to_each_other()), @r#"
-    -- data-loss: drops the table public."as" with all its rows
-    -- data-loss: drops the table public.bs with all its rows
-    DROP POLICY as_select_authenticated ON public."as";
-    DROP POLICY bs_select_authenticated ON public.bs;
-    ALTER TABLE public."as" DROP CONSTRAINT as_b_id_fkey;
-    ALTER TABLE public.bs DROP CONSTRAINT bs_a_id_fkey;
-    DROP TABLE public."as";
-    DROP TABLE public.bs;
-    "#);
+    insta::assert_snapshot!(plan(&cases::two_tables_dropped_that_refer_to_each_other()), @r"
+    -- data-loss: drops the table public.heads with all its rows
+    -- data-loss: drops the table public.tails with all its rows
+    DROP POLICY heads_select_authenticated ON public.heads;
+    DROP POLICY tails_select_authenticated ON public.tails;
+    ALTER TABLE public.heads DROP CONSTRAINT heads_tail_id_fkey;
+    ALTER TABLE public.tails DROP CONSTRAINT tails_head_id_fkey;
+    DROP TABLE public.heads;
+    DROP TABLE public.tails;
+    ");
 }
 
 #[test]

@@ -1,0 +1,251 @@
+//! `cargo authz check`: what it passes, and what it finds.
+
+use std::fs;
+
+use authz_cli::command::{CommandError, Outcome};
+
+use crate::package::{NOTES, Package, Ran, TENANCY, TODOS, edit};
+
+#[track_caller]
+fn assert_fine(package: &Package) {
+    let ran = package.run(&["check"]);
+    assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
+    assert_eq!(ran.out, "");
+}
+
+#[track_caller]
+fn find(package: &Package) -> Ran {
+    let ran = package.run(&["check"]);
+    assert!(matches!(ran.result, Ok(Outcome::Found)), "{}", ran.whole());
+    ran
+}
+
+#[test]
+fn what_was_generated_is_fine() {
+    let package = Package::new("");
+    assert_fine(&package);
+    package.models(&format!(
+        "mod a {{ {TODOS} }} mod b {{ {TENANCY} }} mod c {{ {NOTES} }}"
+    ));
+    package.generate("create", &[]);
+    let ran = package.run(&["check"]);
+    assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
+    assert_eq!(
+        ran.err,
+        "models, lock and migrations agree: 5 tables, 15 policies\n"
+    );
+}
+
+#[test]
+fn what_was_generated_in_two_steps_beside_hand_written_ones_is_fine() {
+    let package = Package::new(TODOS);
+    package.write(
+        "0001_helper.sql",
+        "CREATE FUNCTION is_open(done boolean) RETURNS boolean STABLE RETURN NOT done;\n\
+         CREATE TABLE audit (line text);",
+    );
+    package.generate("create_todos", &[]);
+    package.models(&TODOS.replace(
+        "select = \"auth.user_id() = user_id\"",
+        "select = \"auth.user_id() = user_id and is_open(is_complete)\"",
+    ));
+    package.generate("hide_what_is_done", &[]);
+    assert_fine(&package);
+}
+
+#[test]
+fn policies_may_call_functions_of_hand_written_migrations() {
+    let package = Package::new(NOTES);
+    package.generate("create", &[]);
+    // PostgreSQL knows what these bodies read, and keeps it from being dropped.
+    package.write(
+        "29990101000000_helpers.sql",
+        "CREATE FUNCTION auth.is_root() RETURNS boolean STABLE RETURN auth.user_id() = 'root';\n\
+         CREATE FUNCTION owns(note bigint) RETURNS boolean STABLE\n\
+         RETURN EXISTS (SELECT FROM notes WHERE id = note AND owner_id = auth.user_id());\n\
+         CREATE FUNCTION owns_or_root(note bigint) RETURNS boolean STABLE RETURN owns(note) OR auth.is_root();",
+    );
+    package.models(
+        &NOTES
+            .replace("shared = true", "shared and not auth.is_root()")
+            .replace(
+                "note_id IN (SELECT id FROM notes WHERE owner_id = auth.user_id())",
+                "owns_or_root(note_id)",
+            ),
+    );
+    package.generate("call_them", &[]);
+    assert_fine(&package);
+}
+
+#[test]
+fn a_policy_that_was_opened_by_hand_is_found() {
+    let package = Package::new(TODOS);
+    let up = package.generate("create", &[]);
+    edit(
+        &up,
+        "FOR SELECT TO authenticated\n    USING ((SELECT auth.user_id()) = user_id)",
+        "FOR SELECT TO authenticated\n    USING (true)",
+    );
+    let ran = find(&package);
+    assert!(
+        ran.out
+            .starts_with("policy todos_select_authenticated on public.todos\n"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out
+            .contains("replayed: AS PERMISSIVE FOR SELECT TO authenticated USING (true)"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn row_security_that_is_no_longer_forced_is_found() {
+    let package = Package::new(TODOS);
+    let up = package.generate("create", &[]);
+    edit(&up, "ALTER TABLE public.todos FORCE ROW LEVEL SECURITY;", "");
+    let ran = find(&package);
+    assert!(ran.out.starts_with("table public.todos\n"), "{}", ran.out);
+}
+
+#[test]
+fn what_a_hand_written_migration_does_to_a_table_of_ours_is_found() {
+    let changes = [
+        (
+            "ALTER TABLE todos ALTER task DROP NOT NULL",
+            "column public.todos.task",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION auth.user_id() RETURNS text STABLE RETURN 'root'::text",
+            "function auth.user_id()",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION auth.jwt() TO PUBLIC",
+            "function auth.jwt()",
+        ),
+        (
+            "GRANT SELECT ON todos TO PUBLIC",
+            "grants to PUBLIC on public.todos",
+        ),
+        (
+            "GRANT SELECT (task) ON todos TO anonymous",
+            "grants to anonymous on column public.todos.task",
+        ),
+        (
+            "GRANT TRUNCATE ON todos TO authenticated",
+            "grants to authenticated on public.todos",
+        ),
+        (
+            "DROP INDEX todos_user_id_idx",
+            "index todos_user_id_idx on public.todos",
+        ),
+        (
+            "CREATE POLICY more ON todos USING (true)",
+            "policy more on public.todos",
+        ),
+        (
+            "DROP POLICY todos_select_authenticated ON todos",
+            "policy todos_select_authenticated on public.todos",
+        ),
+        (
+            "ALTER TABLE todos DISABLE ROW LEVEL SECURITY",
+            "table public.todos",
+        ),
+        (
+            "GRANT CREATE ON SCHEMA public TO authenticated",
+            "usage of schema public",
+        ),
+        (
+            "GRANT CREATE ON SCHEMA auth TO authenticated",
+            "usage of schema auth",
+        ),
+    ];
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    package.write(
+        "29990101000000_by_hand.sql",
+        &changes.map(|(sql, _)| format!("{sql};\n")).concat(),
+    );
+    let ran = find(&package);
+    let mut found: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with(' ')).collect();
+    // The definition of a function has several lines.
+    found.retain(|line| changes.iter().any(|(_, object)| object == line) || line.starts_with("table "));
+    found.sort_unstable();
+    let mut expected = changes.map(|(_, object)| object);
+    expected.sort_unstable();
+    assert_eq!(found, expected, "{}", ran.out);
+}
+
+#[test]
+fn models_ahead_of_the_migrations_are_found() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    package.models(&TODOS.replace("default = \"false\"", "default = \"true\""));
+    let ran = find(&package);
+    assert!(
+        ran.err.starts_with("the models differ from the migrations"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.out.contains("ALTER COLUMN is_complete SET DEFAULT true"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn without_a_replay_only_models_and_lock_are_compared() {
+    let package = Package::new(TODOS);
+    let up = package.generate("create", &[]);
+    edit(&up, "ALTER TABLE public.todos FORCE ROW LEVEL SECURITY;", "");
+    let ran = package.run(&["check", "--no-replay"]);
+    assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
+    assert!(ran.err.contains("not replayed"), "{}", ran.err);
+    package.models(TENANCY);
+    let ran = package.run(&["check", "--no-replay"]);
+    assert!(matches!(ran.result, Ok(Outcome::Found)), "{}", ran.whole());
+}
+
+#[test]
+fn a_missing_or_broken_lock_is_an_error_and_not_taken_for_an_empty_one() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    let lock = package.migrations().join("authz.lock");
+    let text = fs::read_to_string(&lock).unwrap();
+    fs::write(&lock, format!("<<<<<<< HEAD\n{text}=======\n>>>>>>> branch\n")).unwrap();
+    for command in [&["check"][..], &["generate", "x"][..]] {
+        let ran = package.run(command);
+        let Err(error @ CommandError::Folder(_)) = &ran.result else {
+            panic!("{}", ran.whole());
+        };
+        assert!(error.to_string().contains("resolve a merge conflict"), "{error}");
+    }
+    fs::remove_file(&lock).unwrap();
+    for command in [&["check"][..], &["generate", "x"][..]] {
+        let ran = package.run(command);
+        let Err(error @ CommandError::Folder(_)) = &ran.result else {
+            panic!("{}", ran.whole());
+        };
+        assert!(
+            error.to_string().contains("restore it from version control"),
+            "{error}"
+        );
+    }
+    assert_eq!(package.files().len(), 2);
+}
+
+#[test]
+fn a_migration_that_fails_on_an_empty_database_is_an_error_that_names_it() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    package.write("29990101000000_broken.sql", "ALTER TABLE nowhere ADD x int;");
+    let ran = package.run(&["check"]);
+    let Err(CommandError::Replay(error)) = &ran.result else {
+        panic!("{}", ran.whole());
+    };
+    let source = std::error::Error::source(error).unwrap().to_string();
+    assert!(source.contains("29990101000000"), "{source}");
+}

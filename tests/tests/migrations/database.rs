@@ -1,0 +1,134 @@
+//! Databases of the tests, all on one throwaway server.
+
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use authz_schema::migration::script;
+use authz_schema::schema::Schema;
+use authz_throwaway::Server;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::package::Package;
+
+/// A database with one connection of the superuser.
+pub(crate) struct Database {
+    name: String,
+    pub(crate) connection: PgConnection,
+}
+
+/// The server of this program. It ends with the process.
+pub(crate) fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start().unwrap())
+}
+
+/// Runs a test's future.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+impl Database {
+    /// An empty database on the server of this program.
+    pub(crate) async fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("db{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        Self::on(server(), name).await
+    }
+
+    /// An empty database of this name on a server.
+    pub(crate) async fn on(server: &Server, name: String) -> Self {
+        let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        execute(&mut admin, &format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        let connection = PgConnection::connect(&server.url(&name)).await.unwrap();
+        Self { name, connection }
+    }
+
+    /// A database with all that a schema declares.
+    pub(crate) async fn fresh(schema: &Schema) -> Self {
+        let mut database = Self::new().await;
+        database.execute(&script(schema)).await;
+        database
+    }
+
+    /// Applies the migrations of a package that have not run yet.
+    pub(crate) async fn migrate(&mut self, package: &Package) {
+        if let Err(error) = package.migrator().await.run(&mut self.connection).await {
+            panic!("{error:?}\n{:#?}", package.files());
+        }
+    }
+
+    /// Undoes the migrations after this version.
+    pub(crate) async fn undo(&mut self, package: &Package, version: i64) {
+        if let Err(error) = package.migrator().await.undo(&mut self.connection, version).await {
+            panic!("{error:?}\n{:#?}", package.files());
+        }
+    }
+
+    /// Runs statements.
+    pub(crate) async fn execute(&mut self, sql: &str) {
+        execute(&mut self.connection, sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
+    }
+
+    /// What `pg_dump` says of the schema: its statements, sorted, without the bookkeeping of sqlx.
+    ///
+    /// Sorted, because privileges stand in the order in which they were granted, which means nothing.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let program = server().binaries().program("pg_dump");
+        let answer = Command::new(&program)
+            .args(["--schema-only", "--no-owner", "--exclude-table=_sqlx_migrations"])
+            .arg(server().url(&self.name))
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        assert!(
+            answer.status.success(),
+            "{}",
+            String::from_utf8_lossy(&answer.stderr)
+        );
+        let text = String::from_utf8(answer.stdout).unwrap();
+        let statements = text
+            .lines()
+            // The key of `\restrict` is another each time.
+            .filter(|line| {
+                !line.starts_with("--")
+                    && !line.starts_with("\\restrict")
+                    && !line.starts_with("\\unrestrict")
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        let mut statements: Vec<String> = statements
+            .split(";\n")
+            .map(|statement| statement.trim().to_owned())
+            .collect();
+        statements.sort();
+        statements
+    }
+}
+
+async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Asserts that two dumps are equal, and shows where they are not.
+#[track_caller]
+pub(crate) fn assert_same(what: &str, left: &[String], right: &[String]) {
+    let only = |of: &[String], other: &[String]| -> Vec<String> {
+        of.iter().filter(|line| !other.contains(line)).cloned().collect()
+    };
+    let (left_only, right_only) = (only(left, right), only(right, left));
+    assert!(
+        left == right,
+        "{what}\nonly in the first: {left_only:#?}\nonly in the second: {right_only:#?}"
+    );
+}

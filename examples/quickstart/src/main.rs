@@ -2,11 +2,17 @@
 //!
 //! It needs no database and no configuration. Each step says what must hold, and the program fails if it does not.
 
-#![expect(clippy::print_stdout, reason = "this program shows what happens")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program shows what happens"
+)]
 
 mod database;
 mod issuer;
 mod todo;
+
+use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use authz::{Authz, Transaction};
@@ -18,7 +24,17 @@ use crate::database::Database;
 use crate::todo::Todo;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     let mut database = Database::create().await?;
     let result = tour(&mut database).await;
     database.drop().await?;

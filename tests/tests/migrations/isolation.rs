@@ -34,8 +34,10 @@ impl World {
         database.migrate(&package).await;
         // The superuser, whom row security does not bind, writes rows for everybody.
         database.execute(rows).await;
-        let name: String =
-            sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut database.connection).await.unwrap();
+        let name: String = sqlx::query_scalar("SELECT current_database()::text")
+            .fetch_one(&mut database.connection)
+            .await
+            .unwrap();
         let login = format!("{name}_login");
         database
             .execute(&format!(
@@ -63,7 +65,10 @@ impl World {
 
     async fn count(&mut self, table: &str) -> i64 {
         let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        sqlx::query_scalar(sql).fetch_one(&mut self.database.connection).await.unwrap()
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut self.database.connection)
+            .await
+            .unwrap()
     }
 }
 
@@ -96,29 +101,67 @@ fn a_user_sees_and_changes_only_their_own_todos() {
 
         let mut bob = world.as_user("bob").await;
         let seen: Vec<Todo> = all(&mut bob).await;
-        assert_eq!(seen.iter().map(|todo| (todo.id, todo.user_id.as_str())).collect::<Vec<_>>(), [(3, "bob")]);
-        assert_eq!(affected(&mut bob, "UPDATE todos SET task = 'x' WHERE user_id = 'alice'").await, 0);
-        assert_eq!(affected(&mut bob, "DELETE FROM todos WHERE user_id = 'alice'").await, 0);
+        assert_eq!(
+            seen.iter()
+                .map(|todo| (todo.id, todo.user_id.as_str()))
+                .collect::<Vec<_>>(),
+            [(3, "bob")]
+        );
+        assert_eq!(
+            affected(&mut bob, "UPDATE todos SET task = 'x' WHERE user_id = 'alice'").await,
+            0
+        );
+        assert_eq!(
+            affected(&mut bob, "DELETE FROM todos WHERE user_id = 'alice'").await,
+            0
+        );
         // Without a WHERE they touch what bob sees, and nothing else.
-        assert_eq!(affected(&mut bob, "UPDATE todos SET task = 'mine', is_complete = true").await, 1);
-        assert_eq!(refused(&mut bob, "INSERT INTO todos (user_id, task) VALUES ('alice', 'x')").await, "42501");
-        assert_eq!(refused(&mut bob, "UPDATE todos SET user_id = 'alice'").await, "42501");
-        assert_eq!(refused(&mut bob, "UPDATE todos SET inserted_at = now()").await, "42501");
+        assert_eq!(
+            affected(&mut bob, "UPDATE todos SET task = 'mine', is_complete = true").await,
+            1
+        );
+        assert_eq!(
+            refused(
+                &mut bob,
+                "INSERT INTO todos (user_id, task) VALUES ('alice', 'x')"
+            )
+            .await,
+            "42501"
+        );
+        assert_eq!(
+            refused(&mut bob, "UPDATE todos SET user_id = 'alice'").await,
+            "42501"
+        );
+        assert_eq!(
+            refused(&mut bob, "UPDATE todos SET inserted_at = now()").await,
+            "42501"
+        );
         assert_eq!(refused(&mut bob, "TRUNCATE todos").await, "42501");
-        assert_eq!(refused(&mut bob, "INSERT INTO todos (task) VALUES ('')").await, "23514");
-        assert_eq!(affected(&mut bob, "INSERT INTO todos (task) VALUES ('b2')").await, 1);
+        assert_eq!(
+            refused(&mut bob, "INSERT INTO todos (task) VALUES ('')").await,
+            "23514"
+        );
+        assert_eq!(
+            affected(&mut bob, "INSERT INTO todos (task) VALUES ('b2')").await,
+            1
+        );
         let seen: Vec<Todo> = all(&mut bob).await;
         assert!(seen.iter().all(|todo| todo.user_id == "bob"), "{seen:?}");
-        assert_eq!(seen.iter().map(|todo| (todo.task.as_str(), todo.is_complete)).collect::<Vec<_>>(), [
-            ("mine", true),
-            ("b2", false)
-        ]);
+        assert_eq!(
+            seen.iter()
+                .map(|todo| (todo.task.as_str(), todo.is_complete))
+                .collect::<Vec<_>>(),
+            [("mine", true), ("b2", false)]
+        );
         assert!(seen.iter().all(|todo| todo.inserted_at.timestamp() > 0));
         bob.commit().await.unwrap();
 
         let mut alice = world.as_user("alice").await;
         let seen: Vec<Todo> = all(&mut alice).await;
-        assert_eq!(seen.iter().map(|todo| todo.task.as_str()).collect::<Vec<_>>(), ["a1", "a2"]);
+        assert_eq!(
+            seen.iter().map(|todo| todo.task.as_str()).collect::<Vec<_>>(),
+            ["a1", "a2"]
+        );
         alice.rollback().await.unwrap();
 
         let mut anonymous = world.authz.anonymous().await.unwrap();
@@ -139,10 +182,19 @@ fn a_token_with_a_tenant_and_a_user_sees_just_these_two() {
             claims["tenant_id"] = tenant.to_string().into();
             let mut tx = world.with(&claims).await;
             let tenants: Vec<Tenant> = all(&mut tx).await;
-            assert_eq!(tenants.iter().map(|row| (row.id, row.name.as_str())).collect::<Vec<_>>(), [(tenant, name)]);
+            assert_eq!(
+                tenants
+                    .iter()
+                    .map(|row| (row.id, row.name.as_str()))
+                    .collect::<Vec<_>>(),
+                [(tenant, name)]
+            );
             let users: Vec<User> = all(&mut tx).await;
             assert_eq!(
-                users.iter().map(|row| (row.id, row.tenant_id, row.email.as_str())).collect::<Vec<_>>(),
+                users
+                    .iter()
+                    .map(|row| (row.id, row.tenant_id, row.email.as_str()))
+                    .collect::<Vec<_>>(),
                 [(user, tenant, email)]
             );
             assert_eq!(refused(&mut tx, "DELETE FROM users").await, "42501");
@@ -167,35 +219,78 @@ fn shared_notes_are_read_by_all_and_changed_by_their_owner_alone() {
 
         let mut alice = world.as_user("alice").await;
         let notes: Vec<Note> = all(&mut alice).await;
-        assert_eq!(notes.iter().map(|note| note.title.as_str()).collect::<Vec<_>>(), ["secret", "open"]);
+        assert_eq!(
+            notes.iter().map(|note| note.title.as_str()).collect::<Vec<_>>(),
+            ["secret", "open"]
+        );
         let paragraphs: Vec<Paragraph> = all(&mut alice).await;
-        assert_eq!(paragraphs.iter().map(|row| (row.id, row.note_id, row.body.as_str())).collect::<Vec<_>>(), [
-            (1, 1, "p1"),
-            (2, 2, "p2")
-        ]);
-        assert_eq!(affected(&mut alice, "UPDATE notes SET title = title || '!' WHERE id = 1").await, 1);
+        assert_eq!(
+            paragraphs
+                .iter()
+                .map(|row| (row.id, row.note_id, row.body.as_str()))
+                .collect::<Vec<_>>(),
+            [(1, 1, "p1"), (2, 2, "p2")]
+        );
+        assert_eq!(
+            affected(&mut alice, "UPDATE notes SET title = title || '!' WHERE id = 1").await,
+            1
+        );
         alice.commit().await.unwrap();
 
         let mut bob = world.as_user("bob").await;
         let notes: Vec<Note> = all(&mut bob).await;
-        let seen: Vec<_> = notes.iter().map(|note| (note.id, note.owner_id.as_str(), note.shared)).collect();
+        let seen: Vec<_> = notes
+            .iter()
+            .map(|note| (note.id, note.owner_id.as_str(), note.shared))
+            .collect();
         assert_eq!(seen, [(2, "alice", true), (3, "bob", false)]);
         // The paragraphs of a shared note stay with its owner.
         let paragraphs: Vec<Paragraph> = all(&mut bob).await;
-        assert_eq!(paragraphs.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(), ["p3"]);
-        assert_eq!(affected(&mut bob, "UPDATE notes SET title = 'x' WHERE owner_id = 'alice'").await, 0);
-        assert_eq!(affected(&mut bob, "DELETE FROM notes WHERE owner_id = 'alice'").await, 0);
-        assert_eq!(affected(&mut bob, "DELETE FROM paragraphs WHERE note_id <> 3").await, 0);
-        assert_eq!(refused(&mut bob, "INSERT INTO paragraphs (note_id, body) VALUES (2, 'x')").await, "42501");
-        assert_eq!(refused(&mut bob, "UPDATE paragraphs SET note_id = 2").await, "42501");
-        assert_eq!(affected(&mut bob, "INSERT INTO paragraphs (note_id, body) VALUES (3, 'p4')").await, 1);
+        assert_eq!(
+            paragraphs.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(),
+            ["p3"]
+        );
+        assert_eq!(
+            affected(&mut bob, "UPDATE notes SET title = 'x' WHERE owner_id = 'alice'").await,
+            0
+        );
+        assert_eq!(
+            affected(&mut bob, "DELETE FROM notes WHERE owner_id = 'alice'").await,
+            0
+        );
+        assert_eq!(
+            affected(&mut bob, "DELETE FROM paragraphs WHERE note_id <> 3").await,
+            0
+        );
+        assert_eq!(
+            refused(&mut bob, "INSERT INTO paragraphs (note_id, body) VALUES (2, 'x')").await,
+            "42501"
+        );
+        assert_eq!(
+            refused(&mut bob, "UPDATE paragraphs SET note_id = 2").await,
+            "42501"
+        );
+        assert_eq!(
+            affected(
+                &mut bob,
+                "INSERT INTO paragraphs (note_id, body) VALUES (3, 'p4')"
+            )
+            .await,
+            1
+        );
         bob.commit().await.unwrap();
 
         let mut carol = world.as_user("carol").await;
         let notes: Vec<Note> = all(&mut carol).await;
-        assert_eq!(notes.iter().map(|note| note.title.as_str()).collect::<Vec<_>>(), ["open"]);
+        assert_eq!(
+            notes.iter().map(|note| note.title.as_str()).collect::<Vec<_>>(),
+            ["open"]
+        );
         assert!(all::<Paragraph>(&mut carol).await.is_empty());
         carol.commit().await.unwrap();
-        assert_eq!((world.count("notes").await, world.count("paragraphs").await), (3, 4));
+        assert_eq!(
+            (world.count("notes").await, world.count("paragraphs").await),
+            (3, 4)
+        );
     });
 }

@@ -1,0 +1,97 @@
+//! Which calls are written as subqueries: those of the request's identity, which one query cannot change.
+
+use std::ops::Range;
+
+use super::Expression;
+use crate::sql::tree::{Node, SyntaxKind};
+
+impl Expression {
+    /// Collects the ranges to wrap. `path` is the chain from the root to the node to look at.
+    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, ranges: &mut Vec<Range<usize>>) {
+        let Some(node) = path.last().copied() else { return };
+        let is_call = self
+            .callee(node)
+            .is_some_and(|(schema, name)| is_session_function(schema.as_deref(), &name));
+        if is_call && !self.names_column(node) {
+            let whole = self.constant_part(path);
+            if !is_scalar_subquery_target(path, whole) {
+                ranges.extend(path.get(whole).map(|node| node.range.clone()));
+            }
+            return;
+        }
+        for child in &node.children {
+            path.push(child);
+            self.find_calls(path, ranges);
+            path.pop();
+        }
+    }
+
+    /// Where in `path` the largest expression stands that is the call at its end with only casts, JSON accesses by
+    /// constant and parentheses around it.
+    fn constant_part(&self, path: &[&Node]) -> usize {
+        let mut best = path.len() - 1;
+        for index in (0..best).rev() {
+            let (Some(parent), Some(child)) = (path.get(index), path.get(index + 1)) else {
+                break;
+            };
+            let is_first = parent
+                .children
+                .first()
+                .is_some_and(|first| first.range == child.range);
+            match parent.kind {
+                SyntaxKind::CAST_EXPR => best = index,
+                SyntaxKind::BIN_EXPR if is_first && self.is_json_access(parent) => best = index,
+                // Parentheses count only if something that belongs inside follows them.
+                SyntaxKind::PAREN_EXPR => {}
+                _ => break,
+            }
+        }
+        best
+    }
+
+    fn is_json_access(&self, node: &Node) -> bool {
+        match node.children.as_slice() {
+            [_, operator, operand] => {
+                matches!(self.slice(&operator.range), "->" | "->>" | "#>" | "#>>")
+                    && operand.kind == SyntaxKind::LITERAL
+            }
+            _ => false,
+        }
+    }
+
+    fn names_column(&self, call: &Node) -> bool {
+        call.children.iter().skip(1).any(|arguments| {
+            let mut columns = Vec::new();
+            self.find_columns(arguments, "", false, &mut columns);
+            !columns.is_empty()
+                || arguments
+                    .descendants()
+                    .any(|node| node.kind == SyntaxKind::SELECT)
+        })
+    }
+}
+
+/// Functions whose result one query cannot change, and that are slow enough to matter for each row.
+fn is_session_function(schema: Option<&str>, name: &str) -> bool {
+    match schema {
+        Some("auth") => true,
+        None | Some("pg_catalog") => name == "current_setting",
+        Some(_) => false,
+    }
+}
+
+/// Whether the node at `path[index]` is the whole target of a subquery without FROM, as in `(SELECT f())`.
+fn is_scalar_subquery_target(path: &[&Node], index: usize) -> bool {
+    let mut above = path
+        .iter()
+        .take(index)
+        .rev()
+        .skip_while(|node| node.kind == SyntaxKind::PAREN_EXPR);
+    let mut next_is = |kind| above.next().is_some_and(|node| node.kind == kind);
+    next_is(SyntaxKind::TARGET)
+        && next_is(SyntaxKind::TARGET_LIST)
+        && next_is(SyntaxKind::SELECT_CLAUSE)
+        && above
+            .next()
+            .is_some_and(|select| select.kind == SyntaxKind::SELECT && select.children.len() == 1)
+}

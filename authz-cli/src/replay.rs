@@ -68,6 +68,13 @@ pub fn compare(folder: &Path, lock: &Schema) -> Result<Vec<Difference>, ReplayEr
     let server = Server::start()?;
     runtime.block_on(async {
         let mut replayed = replay(&server, "replayed", folder).await?;
+        // Roles belong to the server: with one that is too strong the same migrations would not run once more.
+        let strong = strong_roles(&mut replayed, lock)
+            .await
+            .map_err(ReplayError::Database)?;
+        if !strong.is_empty() {
+            return Ok(strong);
+        }
         let mut declared = replay(&server, "declared", folder).await?;
         remake(&mut declared, lock).await.map_err(ReplayError::Declared)?;
         let replayed = objects(&mut replayed, lock)
@@ -100,6 +107,22 @@ async fn replay(server: &Server, database: &str, folder: &Path) -> Result<PgConn
             .map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// The roles of the lock to which the migrations gave rights that row security does not bind, or that lead to such.
+async fn strong_roles(connection: &mut PgConnection, lock: &Schema) -> Result<Vec<Difference>, sqlx::Error> {
+    let roles = lock.session_roles.iter().chain(&lock.login_role);
+    let names: Vec<String> = roles.map(|role| role.as_str().to_owned()).collect();
+    let rows: Vec<(String, String)> = sqlx::query_as(include_str!("replay/roles.sql"))
+        .bind(names)
+        .fetch_all(connection)
+        .await?;
+    let difference = |(role, rights)| Difference {
+        object: format!("role {role}"),
+        declared: Some("no rights of its own".to_owned()),
+        replayed: Some(rights),
+    };
+    Ok(rows.into_iter().map(difference).collect())
 }
 
 /// Drops what the lock declares and makes it from the lock. CASCADE may take what is not ours: nobody looks at that, but

@@ -118,6 +118,13 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
 
 fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Errors) -> Option<TableName> {
     let namespace = match options.text("schema", errors) {
+        Some(text) if is_reserved_namespace(&text.value()) => {
+            errors.add(
+                text.span(),
+                format!("`{}` is not for tables; choose another schema", text.value()),
+            );
+            None
+        }
         Some(text) => ident(&text.value(), text.span(), errors),
         None => Ident::new("public").ok(),
     };
@@ -133,6 +140,11 @@ fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Er
         namespace: namespace?,
         name: name?,
     })
+}
+
+/// The namespaces of PostgreSQL itself, and that of the functions that policies call.
+fn is_reserved_namespace(name: &str) -> bool {
+    name == "auth" || name == "information_schema" || name.starts_with("pg_")
 }
 
 /// The table that expressions stand in, to resolve their columns.

@@ -304,6 +304,23 @@ impl Schema {
     }
 }
 
+impl Table {
+    /// The names that the table takes in its namespace: its own, and those of its indexes and of the constraints that
+    /// have one.
+    pub fn relation_names(&self) -> impl Iterator<Item = &Ident> {
+        let own = std::iter::once(&self.name.name);
+        let indexes = self.indexes.iter().map(|index| &index.name);
+        let constraints = self
+            .constraints
+            .iter()
+            .filter_map(|constraint| match constraint.kind {
+                ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_) => Some(&constraint.name),
+                ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => None,
+            });
+        own.chain(indexes).chain(constraints)
+    }
+}
+
 /// Joins the parts of a generated name with `_`, and cuts what is over 63 bytes with a hash of the whole, so that
 /// two long names never become one.
 #[must_use]

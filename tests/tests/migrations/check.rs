@@ -179,6 +179,28 @@ fn what_a_hand_written_migration_does_to_a_table_of_ours_is_found() {
 }
 
 #[test]
+fn a_role_that_a_hand_written_migration_made_too_strong_is_found() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    package.write(
+        "29990101000000_by_hand.sql",
+        "ALTER ROLE authenticated BYPASSRLS CREATEDB;",
+    );
+    let ran = find(&package);
+    assert!(ran.out.contains("role authenticated\n"), "{}", ran.whole());
+    assert!(
+        ran.out.contains("replayed: BYPASSRLS CREATEDB\n"),
+        "{}",
+        ran.whole()
+    );
+    package.write(
+        "29990101000000_by_hand.sql",
+        "COMMENT ON ROLE authenticated IS 'users';",
+    );
+    assert_fine(&package);
+}
+
+#[test]
 fn models_ahead_of_the_migrations_are_found() {
     let package = Package::new(TODOS);
     package.generate("create", &[]);

@@ -30,7 +30,13 @@ impl Http {
         if url.scheme() != "https" && !plain {
             return Err(IssuerProblem::NotHttps);
         }
-        let client = Client::builder()
+        // Proxies of the environment (HTTPS_PROXY) serve, but none leads to this machine.
+        let builder = if loopback {
+            Client::builder().no_proxy()
+        } else {
+            Client::builder()
+        };
+        let client = builder
             .https_only(!plain)
             // A redirect could lead into the network behind us.
             .redirect(Policy::none())

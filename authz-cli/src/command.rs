@@ -7,12 +7,10 @@ mod sql;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use authz_schema::schema::Schema;
-
 use crate::cli::{Command, ProjectArgs};
 use crate::diagnostics::Diagnostic;
 use crate::folder::{Folder, FolderError};
-use crate::models;
+use crate::models::{self, Models};
 use crate::project::{Project, ProjectError, ProjectOptions};
 use crate::replay::ReplayError;
 
@@ -83,15 +81,15 @@ pub fn exit_code(result: Result<Outcome, CommandError>, err: &mut dyn Write) -> 
     }
 }
 
-/// The package and the schema that its models declare. Mistakes in the models are printed.
+/// The package and what its models declare. Mistakes in the models are printed.
 fn read_models(
     arguments: &ProjectArgs,
     err: &mut dyn Write,
-) -> Result<(Project, Folder, Schema), CommandError> {
+) -> Result<(Project, Folder, Models), CommandError> {
     let project = Project::find(&ProjectOptions::from(arguments))?;
     let folder = Folder::at(project.migrations.clone());
-    match models::schema(&project) {
-        Ok(schema) => Ok((project, folder, schema)),
+    match models::read(&project) {
+        Ok(models) => Ok((project, folder, models)),
         Err(diagnostics) => {
             print_diagnostics(&diagnostics, err)?;
             Err(CommandError::Models(count(diagnostics.len(), "mistake")))

@@ -1,9 +1,10 @@
-//! From the source of a package to its schema, with every mistake as a diagnostic.
+//! From the source of a package to what its models declare, with every mistake as a diagnostic.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use authz_schema::model::parse_table;
+use authz_schema::model::parse_model;
+use authz_schema::renames::Renames;
 use authz_schema::schema::{Schema, Table, TableName};
 use authz_schema::sql::Ident;
 
@@ -11,28 +12,42 @@ use crate::diagnostics::Diagnostic;
 use crate::project::Project;
 use crate::scan::{Model, ScanError, scan};
 
-/// Reads the schema that the models of `project` declare.
+/// What the models of a package declare.
+#[derive(Debug, Clone, Default)]
+pub struct Models {
+    /// The schema.
+    pub schema: Schema,
+    /// What its tables and columns were called before.
+    pub renames: Renames,
+}
+
+/// Reads what the models of `project` declare.
 ///
 /// # Errors
 ///
 /// Every mistake in the models, and every place that keeps the scan from being complete.
-pub fn schema(project: &Project) -> Result<Schema, Vec<Diagnostic>> {
+pub fn read(project: &Project) -> Result<Models, Vec<Diagnostic>> {
     let models =
         scan(project).map_err(|errors| errors.into_iter().map(Diagnostic::from).collect::<Vec<_>>())?;
     let mut diagnostics = Vec::new();
     let mut taken: BTreeMap<(Ident, Ident), Owner> = BTreeMap::new();
     let mut tables: Vec<Table> = Vec::new();
+    let mut renames = Renames::default();
     for model in models {
-        match parse_table(&model.input) {
+        match parse_model(&model.input) {
             Err(error) => diagnostics.extend(Diagnostic::from_syn(&error, &model.file)),
-            Ok(table) => {
+            Ok((table, former)) => {
+                renames.extend(former);
                 diagnostics.extend(take_names(&mut taken, &model, &table));
                 tables.push(table);
             }
         }
     }
     if diagnostics.is_empty() {
-        Ok(Schema::of(tables))
+        Ok(Models {
+            schema: Schema::of(tables),
+            renames,
+        })
     } else {
         Err(diagnostics)
     }
@@ -101,7 +116,7 @@ mod tests {
             ..ProjectOptions::default()
         };
         let project = Project::find(&options).unwrap();
-        let errors = schema(&project).err().unwrap_or_default();
+        let errors = read(&project).err().unwrap_or_default();
         errors.into_iter().map(|diagnostic| diagnostic.message).collect()
     }
 

@@ -20,13 +20,15 @@ pub enum HazardKind {
     FailsOnRows,
     /// The whole table is written anew under an exclusive lock.
     TableRewrite,
+    /// Programs that run while the migration does know the old names only.
+    BreaksOldCode,
     /// Writes wait until an index or a check over the whole table is done.
     BlocksWrites,
 }
 
 impl HazardKind {
     /// All kinds, the gravest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DataLoss,
         Self::RlsDisable,
         Self::AuthzWidens,
@@ -34,6 +36,7 @@ impl HazardKind {
         Self::AuthzChanged,
         Self::FailsOnRows,
         Self::TableRewrite,
+        Self::BreaksOldCode,
         Self::BlocksWrites,
     ];
 
@@ -48,6 +51,7 @@ impl HazardKind {
             Self::AuthzChanged => "authz-changed",
             Self::FailsOnRows => "fails-on-rows",
             Self::TableRewrite => "table-rewrite",
+            Self::BreaksOldCode => "breaks-old-code",
             Self::BlocksWrites => "blocks-writes",
         }
     }

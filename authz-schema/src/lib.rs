@@ -12,6 +12,7 @@ pub mod migration;
 #[cfg(feature = "parse")]
 pub mod model;
 pub mod plan;
+pub mod renames;
 mod render;
 pub mod schema;
 pub mod sql;

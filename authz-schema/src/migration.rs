@@ -3,6 +3,7 @@
 use crate::diff::SchemaDiff;
 use crate::hazard::Hazard;
 use crate::plan::Plan;
+use crate::renames::Renames;
 use crate::schema::Schema;
 
 /// How each file that we write begins.
@@ -23,12 +24,23 @@ impl Migration {
     /// The migration between two schemas, or `None` where nothing differs.
     #[must_use]
     pub fn between(old: &Schema, new: &Schema) -> Option<Self> {
-        let there = SchemaDiff::of(old, new);
-        if there.is_empty() {
+        Self::with_renames(old, new, &Renames::default())
+    }
+
+    /// The migration between two schemas in which some tables and columns have other names than before.
+    #[must_use]
+    pub fn with_renames(old: &Schema, new: &Schema, renames: &Renames) -> Option<Self> {
+        let renames = renames.pending(old);
+        let (renamed, statements) = renames.apply(old, new);
+        let there = SchemaDiff::of(&renamed, new);
+        if statements.is_empty() && there.is_empty() {
             return None;
         }
-        let up = Plan::of(&there);
-        let down = Plan::of(&SchemaDiff::of(new, old));
+        let mut up = Plan::of(&there).after(statements);
+        up.hazards.extend(renames.hazards());
+        up.hazards.sort();
+        let (back, statements) = renames.inverted().apply(new, old);
+        let down = Plan::of(&SchemaDiff::of(&back, old)).after(statements);
         let hazards = up
             .hazards
             .iter()

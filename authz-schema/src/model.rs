@@ -13,6 +13,7 @@ mod types;
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
+use crate::renames::Renames;
 use crate::schema::{Table, TableName};
 use crate::sql::Ident;
 use crate::sql::expression::{Expression, Place};
@@ -26,10 +27,19 @@ use self::columns::ColumnModel;
 ///
 /// All mistakes of the struct, combined, each at its span: see the attribute reference in `docs/attributes.md`.
 pub fn parse_table(input: &syn::DeriveInput) -> syn::Result<Table> {
+    parse_model(input).map(|(table, _)| table)
+}
+
+/// Reads the table and what it and its columns were called before (`renamed_from`).
+///
+/// # Errors
+///
+/// As [`parse_table`].
+pub fn parse_model(input: &syn::DeriveInput) -> syn::Result<(Table, Renames)> {
     let mut errors = Errors::default();
-    let table = read(input, &mut errors);
+    let model = read(input, &mut errors);
     errors.finish()?;
-    table.ok_or_else(|| syn::Error::new(input.ident.span(), "this struct declares no table"))
+    model.ok_or_else(|| syn::Error::new(input.ident.span(), "this struct declares no table"))
 }
 
 /// The mistakes found so far.
@@ -58,7 +68,7 @@ impl Errors {
     }
 }
 
-fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
+fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<(Table, Renames)> {
     let fields = match &input.data {
         syn::Data::Struct(syn::DataStruct {
             fields: syn::Fields::Named(fields),
@@ -98,6 +108,7 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
         grants: Vec::new(),
         name,
     };
+    let former_name = former_name(&mut options, &table.name.name, errors);
     let scope = Scope {
         table: &table.name,
         columns: whole.then_some(&columns),
@@ -113,7 +124,39 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<Table> {
     table.policies.sort_by(|a, b| a.name.cmp(&b.name));
     table.constraints = table_constraints;
     table.indexes = indexes;
-    Some(table)
+    let renames = renames(&table, former_name, &columns);
+    Some((table, renames))
+}
+
+/// `renamed_from = "…"`: a name other than today's.
+fn former_name(options: &mut Arguments, today: &Ident, errors: &mut Errors) -> Option<Ident> {
+    let text = options.text("renamed_from", errors)?;
+    let former = ident(&text.value(), text.span(), errors)?;
+    if former == *today {
+        errors.add(
+            text.span(),
+            format!("`{}` is today's name; expected the former one", text.value()),
+        );
+        return None;
+    }
+    Some(former)
+}
+
+fn renames(table: &Table, former_name: Option<Ident>, columns: &[ColumnModel]) -> Renames {
+    let columns = columns.iter().filter_map(|model| {
+        Some((
+            table.name.clone(),
+            model.column.name.clone(),
+            model.renamed_from.clone()?,
+        ))
+    });
+    Renames {
+        columns: columns.collect(),
+        tables: former_name
+            .into_iter()
+            .map(|former| (table.name.clone(), former))
+            .collect(),
+    }
 }
 
 fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Errors) -> Option<TableName> {

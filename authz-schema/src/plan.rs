@@ -19,6 +19,7 @@ enum Step {
     Roles,
     Namespaces,
     Auth,
+    Renames,
     RevokePrivileges,
     DropPolicies,
     DropForeignKeys,
@@ -81,6 +82,18 @@ impl Plan {
         plan.statements.sort_by_key(|statement| statement.step);
         plan.hazards.sort();
         plan
+    }
+
+    /// The plan with renames before it: it was made for the new names.
+    #[must_use]
+    pub fn after(mut self, renames: Vec<String>) -> Self {
+        let renames = renames.into_iter().map(|sql| Statement {
+            step: Step::Renames,
+            sql,
+        });
+        self.statements.splice(0..0, renames);
+        self.statements.sort_by_key(|statement| statement.step);
+        self
     }
 
     /// The statements in order, without semicolons.

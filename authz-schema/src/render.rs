@@ -115,6 +115,11 @@ fn clauses(policy: &Policy) -> String {
     clause("USING", &policy.using) + &clause("WITH CHECK", &policy.with_check)
 }
 
+/// ALTER POLICY … RENAME.
+pub(crate) fn rename_policy(table: &TableName, from: &Ident, to: &Ident) -> String {
+    format!("ALTER POLICY {from} ON {table} RENAME TO {to}")
+}
+
 /// GRANT of a privilege.
 pub(crate) fn grant(table: &TableName, grant: &Grant) -> String {
     format!("GRANT {} ON TABLE {table} TO {}", privilege(grant), grant.role)

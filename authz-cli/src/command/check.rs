@@ -17,7 +17,7 @@ pub(super) fn run(
     let (_, folder, models) = read_models(&arguments.project, err)?;
     let lock = folder.lock()?;
     let mut outcome = Outcome::Fine;
-    if let Some(migration) = Migration::between(&lock, &models) {
+    if let Some(migration) = Migration::with_renames(&lock, &models.schema, &models.renames) {
         outcome = Outcome::Found;
         writeln!(
             err,

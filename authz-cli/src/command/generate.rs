@@ -15,8 +15,8 @@ pub(super) fn run(
 ) -> Result<Outcome, CommandError> {
     let (project, folder, models) = read_models(&arguments.project, err)?;
     let lock = folder.lock()?;
-    let Some(migration) = Migration::between(&lock, &models) else {
-        let tables = count(models.tables.len(), "table");
+    let Some(migration) = Migration::with_renames(&lock, &models.schema, &models.renames) else {
+        let tables = count(models.schema.tables.len(), "table");
         writeln!(
             err,
             "nothing to do: the migrations declare what `{}` does ({tables})",
@@ -38,9 +38,15 @@ pub(super) fn run(
             .map(|kind| format!("--allow {}", kind.as_str()))
             .collect();
         writeln!(err, "nothing written; to consent: {}", flags.join(" "))?;
+        if refused.contains(&HazardKind::DataLoss) {
+            writeln!(
+                err,
+                "a rename loses nothing: `renamed_from = \"…\"` in `#[column]` or `#[table]` says what was renamed"
+            )?;
+        }
         return Ok(Outcome::Found);
     }
-    let written = folder.write(&arguments.name, &migration, &models)?;
+    let written = folder.write(&arguments.name, &migration, &models.schema)?;
     for path in [&written.up, &written.down] {
         writeln!(out, "wrote {}", shown(path))?;
     }

@@ -12,7 +12,7 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Outcome, CommandError> {
-    let (_, _, schema) = read_models(&arguments.project, err)?;
-    out.write_all(migration::script(&schema).as_bytes())?;
+    let (_, _, models) = read_models(&arguments.project, err)?;
+    out.write_all(migration::script(&models.schema).as_bytes())?;
     Ok(Outcome::Fine)
 }

@@ -9,7 +9,7 @@ use crate::sql::expression::{Expression, Place};
 use crate::sql::{Ident, expression};
 
 use super::arguments::Arguments;
-use super::{Errors, doc_comment, ident, types};
+use super::{Errors, doc_comment, former_name, ident, types};
 
 const COLUMN_KEYS: &[&str] = &[
     "check",
@@ -22,6 +22,7 @@ const COLUMN_KEYS: &[&str] = &[
     "primary_key",
     "readonly",
     "references",
+    "renamed_from",
     "server",
     "type",
     "unique",
@@ -45,6 +46,7 @@ pub(super) struct ColumnModel {
     pub(super) references: Option<syn::LitStr>,
     pub(super) on_delete: Option<syn::LitStr>,
     pub(super) on_update: Option<syn::LitStr>,
+    pub(super) renamed_from: Option<Ident>,
 }
 
 /// Reads a field. `None` when its name cannot be told.
@@ -103,6 +105,7 @@ pub(super) fn read(
         references: options.text("references", errors),
         on_delete: options.text("on_delete", errors),
         on_update: options.text("on_update", errors),
+        renamed_from: former_name(&mut options, name.as_ref()?, errors),
         column: Column {
             name: name?,
             // A field of unknown type still has a name that policies may use.

@@ -13,7 +13,15 @@ use super::columns::ColumnModel;
 use super::policies::Rules;
 use super::{Errors, Scope};
 
-pub(super) const TABLE_KEYS: &[&str] = &["check", "index", "name", "primary_key", "schema", "unique"];
+pub(super) const TABLE_KEYS: &[&str] = &[
+    "check",
+    "index",
+    "name",
+    "primary_key",
+    "renamed_from",
+    "schema",
+    "unique",
+];
 
 /// Types whose cast to text gives the same text under every setting, so that it can be indexed.
 const TEXT_IS_IMMUTABLE: &[&str] = &["smallint", "integer", "bigint", "uuid", "text", "boolean"];

@@ -497,6 +497,72 @@ each_case! {
         allow: ["data-loss"],
     }
 
+    // Renames.
+    table_renamed {
+        old: owned!("title: Option<String>"),
+        new: "#[derive(Table)]\n#[table(name = \"memos\", renamed_from = \"notes\")]\n#[rls(owner = \"user_id\")]\n\
+              struct Memo { #[column(primary_key)] id: i64, user_id: String, title: Option<String> }\n",
+        allow: [],
+    }
+    table_with_an_identity_renamed {
+        old: "#[derive(Table)]\n#[rls(select = \"id > 0\")]\nstruct Note { #[column(primary_key, identity)] id: i64 }\n",
+        new: "#[derive(Table)]\n#[table(name = \"memos\", renamed_from = \"notes\")]\n#[rls(select = \"key > 0\")]\n\
+              struct Memo { #[column(primary_key, identity, renamed_from = \"id\")] key: i64 }\n",
+        allow: [],
+    }
+    table_renamed_that_others_read_and_refer_to {
+        old: concat!(
+            beside!("teams", "owner: String"),
+            note!(
+                "#[rls(select = \"team_id in (select id from teams where owner = auth.user_id())\")]",
+                "#[column(references = \"teams(id)\")] team_id: i64"
+            )
+        ),
+        new: concat!(
+            "#[derive(Table)]\n#[table(name = \"groups\", renamed_from = \"teams\")]\n#[rls(select = \"true\")]\n\
+             struct Group { #[column(primary_key)] id: i64, owner: String }\n",
+            note!(
+                "#[rls(select = \"team_id in (select id from groups where owner = auth.user_id())\")]",
+                "#[column(references = \"groups(id)\")] team_id: i64"
+            )
+        ),
+        allow: [],
+    }
+    column_renamed {
+        old: owned!("title: String"),
+        new: owned!("#[column(renamed_from = \"title\")] heading: String"),
+        allow: [],
+    }
+    column_renamed_with_all_that_stands_on_it {
+        old: note!(
+            "#[rls(select = \"team_id = 7 or auth.user_id() = user_id\", update = \"team_id = 7\")]\n#[table(index(team_id, id))]",
+            "#[column(unique, readonly, check = \"team_id > 0\")] team_id: i64"
+        ),
+        new: note!(
+            "#[rls(select = \"group_id = 7 or auth.user_id() = user_id\", update = \"group_id = 7\")]\n#[table(index(group_id, id))]",
+            "#[column(unique, readonly, check = \"group_id > 0\", renamed_from = \"team_id\")] group_id: i64"
+        ),
+        allow: [],
+    }
+    table_and_column_renamed_and_changed {
+        old: owned!("title: String"),
+        new: "#[derive(Table)]\n#[table(name = \"memos\", renamed_from = \"notes\")]\n\
+              #[rls(owner = \"user_id\")]\n#[rls(select = \"heading = 'open'\")]\n\
+              struct Memo { #[column(primary_key)] id: i64, user_id: String,\n\
+              #[column(renamed_from = \"title\", default = \"'new'\")] heading: Option<String> }\n",
+        allow: ["authz-widens"],
+    }
+    policy_renamed {
+        old: note!("#[rls(select = \"user_id = 'a'\", name = \"one\")]", ""),
+        new: note!("#[rls(select = \"user_id = 'a'\", name = \"other\")]", ""),
+        allow: [],
+    }
+    a_rename_that_was_done_before {
+        old: owned!("heading: String"),
+        new: owned!("#[column(renamed_from = \"title\")] heading: String,\n    done: Option<bool>"),
+        allow: [],
+    }
+
     // Names and texts.
     names_that_need_quotes {
         old: "#[derive(Table)] #[table(name = \"User Data\", schema = \"My \\\"App\\\"\")]\n\

@@ -32,5 +32,6 @@ mod every_case;
 mod lock;
 mod mistakes;
 mod plan;
+mod renames;
 mod schemas;
 mod script;

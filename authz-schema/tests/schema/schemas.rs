@@ -1,7 +1,8 @@
 //! Schemas of the tests, read from Rust source.
 
-use authz_schema::model::parse_table;
-use authz_schema::schema::Schema;
+use authz_schema::model::parse_model;
+use authz_schema::renames::Renames;
+use authz_schema::schema::{Schema, Table};
 
 /// To-do items, each its owner's own.
 pub(crate) const TODOS: &str = r#"
@@ -76,9 +77,24 @@ struct Paragraph {
 
 /// The schema that the structs of a source declare.
 pub(crate) fn schema(source: &str) -> Schema {
+    models(source).0
+}
+
+/// The schema, and what its tables and columns were called before.
+pub(crate) fn models(source: &str) -> (Schema, Renames) {
     let file = syn::parse_file(source).unwrap();
-    Schema::of(file.items.into_iter().map(|item| match item {
-        syn::Item::Struct(item) => parse_table(&item.into()).unwrap_or_else(|error| panic!("{error}")),
-        item => panic!("not a struct: {item:?}"),
-    }))
+    let mut renames = Renames::default();
+    let tables: Vec<Table> = file
+        .items
+        .into_iter()
+        .map(|item| match item {
+            syn::Item::Struct(item) => {
+                let (table, former) = parse_model(&item.into()).unwrap_or_else(|error| panic!("{error}"));
+                renames.extend(former);
+                table
+            }
+            item => panic!("not a struct: {item:?}"),
+        })
+        .collect();
+    (Schema::of(tables), renames)
 }

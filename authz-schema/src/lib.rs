@@ -16,3 +16,4 @@ pub mod renames;
 mod render;
 pub mod schema;
 pub mod sql;
+mod words;

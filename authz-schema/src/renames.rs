@@ -8,6 +8,7 @@ use crate::hazard::{Hazard, HazardKind};
 use crate::render;
 use crate::schema::{Constraint, ConstraintKind, Schema, Table, TableName, generated_name};
 use crate::sql::Ident;
+use crate::words;
 
 /// The renames that models ask for by `renamed_from`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -152,13 +153,13 @@ fn rename_table(schema: &mut Schema, from: &TableName, to: &TableName) {
             }
         }
         texts(table, |text| {
-            replace_word(text, from.name.as_str(), to.name.as_str());
+            *text = words::replace(text, from.name.as_str(), to.name.as_str());
         });
     }
 }
 
 fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Ident) {
-    let replace = |text: &mut String| replace_word(text, from.as_str(), to.as_str());
+    let replace = |text: &mut String| *text = words::replace(text, from.as_str(), to.as_str());
     let rename = |column: &mut Ident| {
         if column == from {
             *column = to.clone();
@@ -209,11 +210,7 @@ fn policies_mention(table: &Table, name: &str) -> bool {
         .policies
         .iter()
         .flat_map(|policy| [&policy.using, &policy.with_check]);
-    texts.flatten().any(|text| {
-        let mut replaced = text.clone();
-        replace_word(&mut replaced, name, "");
-        replaced != *text
-    })
+    texts.flatten().any(|text| words::mentions(text, name))
 }
 
 /// Applies a change to each expression of a table.
@@ -329,23 +326,4 @@ fn renamed<T>(
         }
     }
     done
-}
-
-/// Replaces a name where it stands as a word.
-fn replace_word(text: &mut String, from: &str, to: &str) {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for (start, _) in text.match_indices(from) {
-        let end = start + from.len();
-        let before = text.get(..start).and_then(|rest| rest.chars().next_back());
-        let after = text.get(end..).and_then(|rest| rest.chars().next());
-        if !before.is_some_and(word) && !after.is_some_and(word) {
-            out.push_str(text.get(done..start).unwrap_or_default());
-            out.push_str(to);
-            done = end;
-        }
-    }
-    out.push_str(text.get(done..).unwrap_or_default());
-    *text = out;
 }

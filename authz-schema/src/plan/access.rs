@@ -8,6 +8,7 @@ use crate::hazard::HazardKind;
 use crate::render;
 use crate::schema::{Grant, Policy, Table, TableName};
 use crate::sql::Ident;
+use crate::words::mentions;
 
 impl Plan {
     /// Removing the last policy keeps row security on: then nobody sees a row. Only `disabled` turns it off.
@@ -273,16 +274,4 @@ pub(super) fn policies_to_rebuild<'a>(diff: &SchemaDiff<'a>) -> BTreeSet<(&'a Ta
 /// A text in which a name stands as in every other: PostgreSQL folds bare names, and doubles quotes in quoted ones.
 fn comparable(text: &str) -> String {
     text.to_lowercase().replace("\"\"", "\"")
-}
-
-/// Whether a name stands in a text as a word. Finding one too many only costs a needless rebuild.
-fn mentions(text: &str, name: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(name).any(|(start, _)| {
-        let before = text.get(..start).and_then(|rest| rest.chars().next_back());
-        let after = text
-            .get(start + name.len()..)
-            .and_then(|rest| rest.chars().next());
-        !before.is_some_and(word) && !after.is_some_and(word)
-    })
 }

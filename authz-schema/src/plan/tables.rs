@@ -205,6 +205,10 @@ impl Plan {
             _ => {}
         }
         if !old.identity && new.identity {
+            self.hazard(
+                HazardKind::FailsOnRows,
+                format!("makes {table}.{column} an identity that counts from 1; where there are rows, RESTART it behind them"),
+            );
             alter(self, "ADD GENERATED ALWAYS AS IDENTITY".to_owned());
         }
         if old.comment != new.comment {

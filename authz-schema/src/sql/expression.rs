@@ -144,13 +144,7 @@ impl Expression {
     pub fn columns(&self, table: &str) -> Vec<ColumnRef> {
         let mut columns = Vec::new();
         self.find_columns(&self.root, table, false, &mut columns);
-        let mut seen: Vec<ColumnRef> = Vec::new();
-        for column in columns {
-            if !seen.contains(&column) {
-                seen.push(column);
-            }
-        }
-        seen
+        without_repeats(columns)
     }
 
     /// The columns that the expression compares for equality (`=`, `IN`, `= ANY`) with something that does not
@@ -159,13 +153,7 @@ impl Expression {
     pub fn comparisons(&self) -> Vec<Comparison> {
         let mut found = Vec::new();
         self.find_comparisons(&self.root, &mut found);
-        let mut seen: Vec<Comparison> = Vec::new();
-        for comparison in found {
-            if !seen.contains(&comparison) {
-                seen.push(comparison);
-            }
-        }
-        seen
+        without_repeats(found)
     }
 
     /// Whether the expression is the constant `true` or `false`.
@@ -250,6 +238,17 @@ pub fn type_name(text: &str) -> Option<String> {
         .filter(|node| node.kind == SyntaxKind::CAST_EXPR)
         .count();
     (whole && casts == 1).then_some(name)
+}
+
+/// The items in order, each once.
+fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut seen: Vec<T> = Vec::with_capacity(items.len());
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
 }
 
 /// Folds a name as PostgreSQL does: quoted as it is, bare in lower case.

@@ -44,7 +44,10 @@ pub fn parse_model(input: &syn::DeriveInput) -> syn::Result<(Table, Renames)> {
 
 /// The mistakes found so far.
 #[derive(Debug, Default)]
-struct Errors(Option<syn::Error>);
+struct Errors {
+    all: Option<syn::Error>,
+    count: usize,
+}
 
 impl Errors {
     fn add(&mut self, span: Span, message: impl std::fmt::Display) {
@@ -52,9 +55,10 @@ impl Errors {
     }
 
     fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
+        self.count += 1;
+        match &mut self.all {
             Some(first) => first.combine(error),
-            None => self.0 = Some(error),
+            None => self.all = Some(error),
         }
     }
 
@@ -64,7 +68,7 @@ impl Errors {
     }
 
     fn finish(self) -> syn::Result<()> {
-        self.0.map_or(Ok(()), Err)
+        self.all.map_or(Ok(()), Err)
     }
 }
 

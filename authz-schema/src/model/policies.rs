@@ -76,9 +76,8 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
         );
     }
     let mut needs_select: Vec<(Span, Command, BTreeSet<Ident>)> = Vec::new();
-    let mut fine = true;
+    let before = errors.count;
     for attribute in &attributes {
-        let before = errors.0.is_some();
         let mut options = Arguments::parse(attribute, "rls", RLS_KEYS, errors);
         if let Some(argument) = options.one("disabled", errors) {
             disable(
@@ -90,10 +89,9 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
             continue;
         }
         policies_of(attribute, options, scope, &mut rules, &mut needs_select, errors);
-        fine &= before == errors.0.is_some();
     }
     // Only where every attribute could be read is a missing `select` a fact.
-    if fine {
+    if errors.count == before {
         refuse_writes_without_select(&rules, &needs_select, errors);
     }
     rules

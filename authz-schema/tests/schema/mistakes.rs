@@ -90,6 +90,23 @@ fn a_name_that_is_no_column_is_reported_wherever_it_stands() {
 }
 
 #[test]
+fn a_select_that_could_not_be_read_is_not_reported_as_missing_too() {
+    let input: syn::DeriveInput = syn::parse_quote! {
+        #[rls(select = "usr_id = '1'", delete = "user_id = '1'")]
+        struct Note {
+            id: u32,
+            user_id: String,
+        }
+    };
+    let error = parse_table(&input).unwrap_err();
+    let messages: Vec<String> = error.into_iter().map(|error| error.to_string()).collect();
+    insta::assert_snapshot!(messages.join("\n"), @r"
+    PostgreSQL has no type for `u32`; use i16, i32 or i64
+    `notes` has no column `usr_id`; did you mean `user_id`?
+    ");
+}
+
+#[test]
 fn a_struct_without_a_mistake_in_the_same_places_passes() {
     let input: syn::DeriveInput = syn::parse_quote! {
         #[table(index(number), unique(user_id), primary_key(id), check = "number > 0")]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use authz_schema::hazard::HazardKind;
+use authz_schema::sql::Ident;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::project::ProjectOptions;
 
@@ -27,12 +28,49 @@ pub enum CargoCommand {
 
 const AFTER_HELP: &str = "\
 A first migration:
+    cargo authz init                      writes authz.toml and says what to do next
     cargo authz generate create_todos     writes migrations/<version>_create_todos.{up,down}.sql
     cargo sqlx migrate run                applies it; so does sqlx::migrate!() in your program
     cargo authz check                     in CI: the migrations are what the structs say
 
 The models are read from source: the crate need not compile, and only `check` needs PostgreSQL.
 Exit codes: 0 fine, 1 found something, 2 could not run.";
+
+const INIT_HELP: &str = "\
+Examples:
+    cargo authz init
+    cargo authz init --platform supabase     the database brings `auth` and the roles";
+
+const GENERATE_HELP: &str = "\
+Examples:
+    cargo authz generate create_todos
+    cargo authz generate drop_notes --dry-run              print both files, write nothing
+    cargo authz generate drop_notes --allow data-loss      consent where nobody can be asked
+    cargo authz generate create_todos --expand             structs that macros or build scripts write
+
+Renamed a field? #[column(renamed_from = \"title\")] keeps the rows; without it, it is a drop and an add.";
+
+const CHECK_HELP: &str = "\
+Examples:
+    cargo authz check
+    cargo authz check --base origin/main      in CI: nothing is merged late, or changed after it was merged
+    cargo authz check --no-replay             without PostgreSQL
+    cargo authz check --expand                the compiler sees the same structs as the scan
+    cargo authz check --format json
+
+PostgreSQL is looked for in AUTHZ_POSTGRES_BIN, PATH, and where packages put it.";
+
+const DRIFT_HELP: &str = "\
+Examples:
+    DATABASE_URL=postgres://reader@db.example.com/app cargo authz drift
+    cargo authz drift --format json
+
+Any role that may read the table of sqlx will do. Exits with 1 where the database is not what its migrations made; migrations that it
+does not have yet are said and no drift.";
+
+const SQL_HELP: &str = "\
+Examples:
+    cargo authz sql | psql postgres://localhost/scratch";
 
 /// `cargo authz …`
 #[derive(Debug, Args)]
@@ -45,18 +83,76 @@ pub struct Authz {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start: write `authz.toml` and make the migrations folder
+    ///
+    /// What is there already stays as it is.
+    #[command(after_help = INIT_HELP)]
+    Init(Init),
     /// Write the next migration from the models
     ///
     /// Compares the models with `authz.lock`, which stands beside the migrations and says what they declare so far,
     /// and writes a reversible pair of files as sqlx reads them. Where nothing differs it writes nothing.
+    #[command(after_help = GENERATE_HELP)]
     Generate(Generate),
     /// Fail unless models, lock and migrations agree
     ///
     /// Replays all migrations on a throwaway PostgreSQL server, made from the binaries on this machine, and compares
     /// what they make with what the lock declares, in PostgreSQL's own normal form.
+    #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Fail unless a live database is what the migrations made
+    ///
+    /// Replays the migrations that the database has on a throwaway PostgreSQL server, and compares the two catalogues:
+    /// the declared tables with their policies, columns, indexes and grants, the `auth` functions, and what the roles
+    /// may do. The database is read in one read-only transaction.
+    #[command(after_help = DRIFT_HELP)]
+    Drift(Drift),
     /// Print the whole schema as one SQL script
+    #[command(after_help = SQL_HELP)]
     Sql(Sql),
+    /// Write models of a live database
+    ///
+    /// Reads the catalogue in one read-only transaction, and writes a struct for each table. What has no attribute, and
+    /// what the structs say otherwise than the database, stands in a report, and at the end of the source.
+    ///
+    /// With an `authz.lock`, what the migrations made gets the texts of the lock, so that `generate` finds nothing to do.
+    /// Without one, `--baseline` writes the first migration, and prints the script that makes the database count as migrated.
+    Pull(Pull),
+}
+
+/// How a command says what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Words
+    #[default]
+    Text,
+    /// One JSON document on standard output
+    Json,
+}
+
+impl Command {
+    /// How it says what it found.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Generate(arguments) => arguments.format,
+            Self::Check(arguments) => arguments.format,
+            Self::Drift(arguments) => arguments.format,
+            Self::Pull(arguments) => arguments.format,
+            Self::Init(_) | Self::Sql(_) => Format::Text,
+        }
+    }
+}
+
+/// `cargo authz init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Who brings the `auth` functions and the roles
+    #[arg(long, value_name = "PLATFORM", default_value = "postgres", value_parser = ["postgres", "neon", "supabase"])]
+    pub platform: String,
+    /// Which package.
+    #[command(flatten)]
+    pub project: ProjectArgs,
 }
 
 /// `cargo authz generate`
@@ -71,9 +167,12 @@ pub struct Generate {
     /// Consent to a hazard that is otherwise asked about on a terminal and refused elsewhere
     #[arg(long, value_name = "HAZARD", value_parser = consents())]
     pub allow: Vec<String>,
+    /// How to say what came of it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Which package, and where its migrations are.
     #[command(flatten)]
-    pub project: ProjectArgs,
+    pub project: ModelArgs,
 }
 
 /// `cargo authz check`
@@ -82,6 +181,29 @@ pub struct Check {
     /// Compare models and lock only, without a PostgreSQL server
     #[arg(long)]
     pub no_replay: bool,
+    /// Also find migrations that this branch brings too late, or has changed, for databases that have those of COMMIT
+    ///
+    /// COMMIT is what the branch will be merged into, such as `origin/main`. sqlx applies a file that is older than
+    /// others without a word, after migrations that were written and tested without it.
+    #[arg(long, value_name = "COMMIT")]
+    pub base: Option<String>,
+    /// How to say what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Which package, and where its migrations are.
+    #[command(flatten)]
+    pub project: ModelArgs,
+}
+
+/// `cargo authz drift`
+#[derive(Debug, Args)]
+pub struct Drift {
+    /// The database [default: the environment's `DATABASE_URL`, which other users of the machine cannot see]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// How to say what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
     /// Which package, and where its migrations are.
     #[command(flatten)]
     pub project: ProjectArgs,
@@ -91,6 +213,46 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Sql {
     /// Which package.
+    #[command(flatten)]
+    pub project: ModelArgs,
+}
+
+/// Which package's models are read, and how.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Collect the models by the derive itself, which rustc runs, instead of by a scan of the source
+    ///
+    /// For structs that macros write, files that a build script makes, and any `cfg`. The dependencies must compile; the
+    /// package itself need not, as long as every file is Rust. `check --expand` also fails where the scan sees otherwise.
+    #[arg(long)]
+    pub expand: bool,
+    /// Which package, and where its migrations are.
+    #[command(flatten)]
+    pub package: ProjectArgs,
+}
+
+/// `cargo authz pull`
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The database [default: `DATABASE_URL`]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// A schema to read, which may stand more than once [default: all but those of platforms and extensions]
+    #[arg(long, value_name = "NAME", value_parser = ident)]
+    pub schema: Vec<Ident>,
+    /// Write the models into this file [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Write the first migration, of this name, and print the script that makes the database count as migrated
+    #[arg(long, value_name = "NAME", value_parser = migration_name, requires = "output")]
+    pub baseline: Option<String>,
+    /// How to say what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Which package, and where its migrations are.
     #[command(flatten)]
     pub project: ProjectArgs,
 }
@@ -137,6 +299,10 @@ fn consents() -> PossibleValuesParser {
         .filter(|kind| kind.needs_consent())
         .map(HazardKind::as_str)
         .into()
+}
+
+fn ident(text: &str) -> Result<Ident, String> {
+    Ident::new(text).map_err(|error| error.to_string())
 }
 
 fn migration_name(text: &str) -> Result<String, String> {

@@ -1,17 +1,27 @@
 //! Runs a command: the words on the terminal and the exit code.
 
 mod check;
+mod drift;
 mod generate;
+mod init;
+mod pull;
+mod report;
 mod sql;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::{Command, ProjectArgs};
+use crate::cli::{Command, Format, ModelArgs};
 use crate::diagnostics::Diagnostic;
+use crate::drift::DriftError;
+use crate::expand::ExpandError;
 use crate::folder::{Folder, FolderError};
-use crate::models::{self, Models};
+use crate::history::{BaseError, Problem};
+use crate::models::{self, Models, ModelsError};
+use crate::progress::count;
 use crate::project::{Project, ProjectError, ProjectOptions};
+use crate::pull::PullError;
 use crate::replay::ReplayError;
 
 /// How a command ended.
@@ -21,6 +31,17 @@ pub enum Outcome {
     Fine,
     /// The command found what it looks for: a difference, a mistake, a hazard without consent.
     Found,
+}
+
+impl Outcome {
+    /// The word in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Found => "found",
+        }
+    }
 }
 
 /// Why a command could not run.
@@ -36,12 +57,50 @@ pub enum CommandError {
     /// The migrations cannot be replayed for want of a server.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The commit of `--base` cannot be read.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// The lock and the migrations do not belong together, so that what comes next is not known.
+    #[error("nothing was done: `{}` {}", .0.file, .0.message)]
+    History(Problem),
+    /// The live database cannot be compared.
+    #[error(transparent)]
+    Drift(#[from] DriftError),
+    /// rustc cannot expand the package.
+    #[error(transparent)]
+    Expand(ExpandError),
+    /// A file or folder cannot be made.
+    #[error("`{}` cannot be written", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database cannot be pulled.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// A file is there already.
+    #[error("`{}` is there already; `--force` replaces it", .0.display())]
+    Exists(PathBuf),
+    /// There is a first migration already.
+    #[error("the migrations in `{}` declare tables already; `generate` writes the next one", .0.display())]
+    Baseline(PathBuf),
     /// The terminal is gone.
     #[error("the output cannot be written")]
     Output(#[from] io::Error),
-    /// The models have mistakes; they are printed already.
-    #[error("{0} in the models")]
-    Models(String),
+    /// The models have mistakes.
+    #[error("{} in the models", count(.0.len(), "mistake"))]
+    Models(Vec<Diagnostic>),
+}
+
+impl From<ModelsError> for CommandError {
+    fn from(error: ModelsError) -> Self {
+        match error {
+            ModelsError::Mistakes(diagnostics) => Self::Models(diagnostics),
+            ModelsError::Expand(error) => Self::Expand(error),
+        }
+    }
 }
 
 /// Runs a command. What it makes goes to `out`, what it says to `err`.
@@ -50,11 +109,22 @@ pub enum CommandError {
 ///
 /// [`CommandError`] when it could not do its work.
 pub fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<Outcome, CommandError> {
-    match command {
-        Command::Generate(arguments) => generate::run(arguments, out, err),
-        Command::Check(arguments) => check::run(arguments, out, err),
-        Command::Sql(arguments) => sql::run(arguments, out, err),
+    let format = command.format();
+    let result = match command {
+        Command::Generate(arguments) => {
+            let generated = generate::run(arguments, err);
+            report::finish("generate", format, generated, out, err)
+        }
+        Command::Check(arguments) => report::finish("check", format, check::run(arguments), out, err),
+        Command::Init(arguments) => init::run(arguments, out, err),
+        Command::Drift(arguments) => report::finish("drift", format, drift::run(arguments), out, err),
+        Command::Pull(arguments) => report::finish("pull", format, pull::run(arguments), out, err),
+        Command::Sql(arguments) => sql::run(arguments, out),
+    };
+    if let (Format::Text, Err(CommandError::Models(diagnostics))) = (format, &result) {
+        print_diagnostics(diagnostics, err)?;
     }
+    result
 }
 
 /// The exit code for the result of a command, with its error printed.
@@ -65,10 +135,8 @@ pub fn exit_code(result: Result<Outcome, CommandError>, err: &mut dyn Write) -> 
         Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) => {
             let mut text = format!("error: {error}\n");
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
+            for cause in report::causes(&error) {
                 text.push_str(&format!("  caused by: {cause}\n"));
-                source = cause.source();
             }
             // With the terminal gone there is nobody to tell; the exit code still says it.
             drop(err.write_all(text.as_bytes()));
@@ -81,20 +149,16 @@ pub fn exit_code(result: Result<Outcome, CommandError>, err: &mut dyn Write) -> 
     }
 }
 
-/// The package and what its models declare. Mistakes in the models are printed.
-fn read_models(
-    arguments: &ProjectArgs,
-    err: &mut dyn Write,
-) -> Result<(Project, Folder, Models), CommandError> {
-    let project = Project::find(&ProjectOptions::from(arguments))?;
+/// The package and what its models declare.
+fn read_models(arguments: &ModelArgs) -> Result<(Project, Folder, Models), CommandError> {
+    let project = Project::find(&ProjectOptions::from(&arguments.package))?;
     let folder = Folder::at(project.migrations.clone());
-    match models::read(&project) {
-        Ok(models) => Ok((project, folder, models)),
-        Err(diagnostics) => {
-            print_diagnostics(&diagnostics, err)?;
-            Err(CommandError::Models(count(diagnostics.len(), "mistake")))
-        }
-    }
+    let models = if arguments.expand {
+        models::read_expanded(&project)
+    } else {
+        models::read(&project)
+    };
+    Ok((project, folder, models?))
 }
 
 fn print_diagnostics(diagnostics: &[Diagnostic], err: &mut dyn Write) -> io::Result<()> {
@@ -106,11 +170,6 @@ fn print_diagnostics(diagnostics: &[Diagnostic], err: &mut dyn Write) -> io::Res
         }
     }
     Ok(())
-}
-
-/// `1 table`, `2 tables`.
-fn count(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A path as the user would write it: relative to the current folder where it lies in it.

@@ -188,6 +188,7 @@ error: expected a column
             line: 9,
             column: 9,
             message: "x".into(),
+            hidden: false,
         };
         assert!(Diagnostic::from(error).render("", false).contains('x'));
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use authz_schema::lock::{self, LockError};
+use authz_schema::lock::{Lock, LockError};
 use authz_schema::migration::Migration;
 use authz_schema::schema::Schema;
 
@@ -61,13 +61,38 @@ pub struct Folder {
     path: PathBuf,
 }
 
-/// The files that [`Folder::write`] wrote.
-#[derive(Debug, Clone)]
-pub struct Written {
-    /// `<version>_<name>.up.sql`
-    pub up: PathBuf,
-    /// `<version>_<name>.down.sql`
-    pub down: PathBuf,
+/// A file that sqlx applies: `<version>_<name>.up.sql`, or `<version>_<name>.sql` of a migration without a way back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MigrationFile {
+    /// Its version.
+    pub version: i64,
+    /// Its name in the folder.
+    pub file: String,
+}
+
+impl MigrationFile {
+    /// The migration that a file of this name is; `None` for a down file, and for what is none of sqlx's.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Version`] for a name that sqlx refuses.
+    pub fn of(file: String) -> Result<Option<Self>, FolderError> {
+        match file.split_once('_') {
+            Some((version, rest)) if rest.ends_with(".sql") => match version.parse() {
+                Ok(version) => Ok((!rest.ends_with(".down.sql")).then_some(Self { version, file })),
+                Err(_) => Err(FolderError::Version(file)),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// The name without its ending, as the lock has it.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        let stem = self.file.strip_suffix(".up.sql");
+        stem.or_else(|| self.file.strip_suffix(".sql"))
+            .unwrap_or(&self.file)
+    }
 }
 
 impl Folder {
@@ -83,55 +108,71 @@ impl Folder {
         &self.path
     }
 
-    /// The schema that the lock declares; the empty one before the first migration.
+    /// The lock; one of the empty schema before the first migration.
     ///
     /// # Errors
     ///
     /// [`FolderError::Lock`] and [`FolderError::LockMissing`] rather than a guess: from an empty schema, the next
     /// migration would create everything again.
-    pub fn lock(&self) -> Result<Schema, FolderError> {
+    pub fn lock(&self) -> Result<Lock, FolderError> {
         let path = self.path.join(LOCK);
         match fs::read_to_string(&path) {
-            Ok(text) => lock::from_text(&text).map_err(|source| FolderError::Lock {
+            Ok(text) => Lock::from_text(&text).map_err(|source| FolderError::Lock {
                 path,
                 source: Box::new(source),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.generated()? {
-                Some(migration) => Err(FolderError::LockMissing { path, migration }),
-                None => Ok(Schema::default()),
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match self.generated()?.into_iter().next() {
+                    Some(migration) => Err(FolderError::LockMissing {
+                        path,
+                        migration: migration.file,
+                    }),
+                    None => Ok(Lock::default()),
+                }
+            }
             Err(source) => Err(FolderError::Read { path, source }),
         }
     }
 
-    /// Writes the pair of files and the lock: all of them, or none.
+    /// Writes all files of the migration and the lock, or none, and gives the migration's paths.
     ///
     /// # Errors
     ///
     /// [`FolderError::Write`], and nothing has changed.
-    pub fn write(&self, name: &str, migration: &Migration, schema: &Schema) -> Result<Written, FolderError> {
-        let version = self.next_version()?;
+    pub fn write(
+        &self,
+        name: &str,
+        migration: &Migration,
+        schema: &Schema,
+    ) -> Result<Vec<PathBuf>, FolderError> {
+        let (first, digits) = self.next_version()?;
         fs::create_dir_all(&self.path).map_err(|source| FolderError::Write {
             path: self.path.clone(),
             source,
         })?;
-        let written = Written {
-            up: self.path.join(format!("{version}_{name}.up.sql")),
-            down: self.path.join(format!("{version}_{name}.down.sql")),
-        };
+        let mut files = Vec::new();
+        let mut last_migration = None;
+        for (version, part) in (first..).zip(&migration.parts) {
+            let stem = format!("{version:0digits$}_{}", part.name(name));
+            for (direction, text) in [("up", &part.up), ("down", &part.down)] {
+                files.push((self.path.join(format!("{stem}.{direction}.sql")), text));
+            }
+            last_migration = Some(stem);
+        }
         let lock_path = self.path.join(LOCK);
-        let lock = lock::to_text(schema).map_err(|source| FolderError::Lock {
+        let lock = Lock {
+            schema: schema.clone(),
+            last_migration,
+        };
+        let lock = lock.to_text().map_err(|source| FolderError::Lock {
             path: lock_path.clone(),
             source: Box::new(source),
         })?;
+        let written = files.iter().map(|(path, _)| path.clone()).collect();
         // The lock goes last: it alone replaces a file.
-        let files = [
-            (&written.up, &migration.up),
-            (&written.down, &migration.down),
-            (&lock_path, &lock),
-        ];
+        files.push((lock_path, &lock));
         let mut done: Vec<&Path> = Vec::new();
-        for (path, text) in files {
+        for (path, text) in &files {
             if let Err(source) = replace(path, text) {
                 for path in done {
                     // Best effort: the first error is the one to report.
@@ -147,44 +188,50 @@ impl Folder {
         Ok(written)
     }
 
-    /// The version for the next file, in the style of the folder: later than all that are there.
-    fn next_version(&self) -> Result<String, FolderError> {
-        let mut latest: Option<(i64, usize)> = None;
-        for name in self.file_names()? {
-            let Some((version, _)) = name.split_once('_').filter(|_| name.ends_with(".sql")) else {
-                continue;
-            };
-            let number: i64 = version
-                .parse()
-                .map_err(|_error| FolderError::Version(name.clone()))?;
-            latest = latest.max(Some((number, version.len())));
-        }
-        let now = chrono::Utc::now().format("%Y%m%d%H%M%S").to_string();
-        Ok(match latest {
-            // A number with less digits than a year and a day counts files.
-            Some((number, digits)) if number < 1_000_000_000 => format!("{:0digits$}", number + 1),
-            Some((number, _)) => now
-                .parse()
-                .map_or(number, |now: i64| now)
-                .max(number + 1)
-                .to_string(),
-            None => now,
-        })
+    /// The migrations, oldest first: the files that sqlx applies.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Version`] for a name that sqlx refuses.
+    pub fn migrations(&self) -> Result<Vec<MigrationFile>, FolderError> {
+        let files = self.file_names()?.into_iter();
+        let mut migrations = files
+            .filter_map(|name| MigrationFile::of(name).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        migrations.sort();
+        Ok(migrations)
     }
 
-    fn generated(&self) -> Result<Option<String>, FolderError> {
-        for name in self
-            .file_names()?
-            .into_iter()
-            .filter(|name| name.ends_with(".up.sql"))
-        {
-            let path = self.path.join(&name);
+    /// The migrations that `cargo authz generate` wrote, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`] and [`FolderError::Version`].
+    pub fn generated(&self) -> Result<Vec<MigrationFile>, FolderError> {
+        let mut generated = Vec::new();
+        for migration in self.migrations()? {
+            let path = self.path.join(&migration.file);
             let text = fs::read_to_string(&path).map_err(|source| FolderError::Read { path, source })?;
-            if text.starts_with(authz_schema::migration::HEADER) {
-                return Ok(Some(name));
+            if text.contains(authz_schema::migration::HEADER) {
+                generated.push(migration);
             }
         }
-        Ok(None)
+        Ok(generated)
+    }
+
+    /// The version for the next file, in the style of the folder: later than all that are there. With its digits.
+    fn next_version(&self) -> Result<(i64, usize), FolderError> {
+        let latest = self.migrations()?.into_iter().next_back();
+        let now = chrono::Utc::now().format("%Y%m%d%H%M%S").to_string();
+        let now = now.parse().unwrap_or(0);
+        Ok(match latest {
+            // A number with less digits than a year and a day counts files.
+            Some(latest) if latest.version < 1_000_000_000 => {
+                (latest.version + 1, latest.file.find('_').unwrap_or_default())
+            }
+            Some(latest) => (now.max(latest.version + 1), 0),
+            None => (now, 0),
+        })
     }
 
     fn file_names(&self) -> Result<Vec<String>, FolderError> {
@@ -220,6 +267,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use authz_schema::migration::Part;
+
     use super::*;
 
     fn folder(files: &[&str]) -> (tempfile::TempDir, Folder) {
@@ -234,11 +283,11 @@ mod tests {
     #[test]
     fn versions_follow_the_style_of_the_folder() {
         let (_dir, counted) = folder(&["0001_a.sql", "0009_b.up.sql", "0009_b.down.sql", "notes.txt"]);
-        assert_eq!(counted.next_version().unwrap(), "0010");
+        assert_eq!(counted.next_version().unwrap(), (10, 4));
         let (_dir, ahead) = folder(&["29990101000000_a.sql"]);
-        assert_eq!(ahead.next_version().unwrap(), "29990101000001");
+        assert_eq!(ahead.next_version().unwrap(), (29990101000001, 0));
         let (_dir, empty) = folder(&[]);
-        assert_eq!(empty.next_version().unwrap().len(), 14);
+        assert_eq!(empty.next_version().unwrap().0.to_string().len(), 14);
         let (_dir, odd) = folder(&["x_y.sql"]);
         assert!(matches!(odd.next_version(), Err(FolderError::Version(name)) if name == "x_y.sql"));
     }
@@ -246,7 +295,7 @@ mod tests {
     #[test]
     fn a_missing_lock_beside_a_generated_migration_is_an_error() {
         let (dir, folder) = folder(&["0001_by_hand.up.sql"]);
-        assert_eq!(folder.lock().unwrap(), Schema::default());
+        assert_eq!(folder.lock().unwrap(), Lock::default());
         fs::write(dir.path().join("0002_x.up.sql"), authz_schema::migration::HEADER).unwrap();
         assert!(matches!(folder.lock(), Err(FolderError::LockMissing { .. })));
     }
@@ -256,9 +305,13 @@ mod tests {
         let (dir, folder) = folder(&[]);
         // A folder in the lock's place cannot be replaced by a file.
         fs::create_dir(dir.path().join(LOCK)).unwrap();
-        let migration = Migration {
+        let part = |suffix: &str| Part {
+            suffix: suffix.into(),
             up: "a".into(),
             down: "b".into(),
+        };
+        let migration = Migration {
+            parts: vec![part(""), part("validate")],
             hazards: Vec::new(),
         };
         assert!(matches!(

@@ -1,15 +1,22 @@
 //! The commands of `cargo authz` as functions, for its tests; no stable API.
 //!
-//! [`project`] finds the package, [`scan`] its models, [`models`] makes a schema of them; [`folder`] keeps migrations
-//! and lock; [`command`] puts them together, and [`replay`] proves the result on a throwaway server.
+//! [`project`] finds the package, [`scan`] or [`expand`] its models, [`models`] makes a schema of them; [`folder`] keeps migrations
+//! and lock, [`history`] finds what a merge did to them; [`command`] puts them together, [`replay`] proves the result on a throwaway server, and [`drift`] compares a live one.
+//! [`pull`] goes the other way: from a live database to models.
 
 pub mod cli;
 pub mod command;
 pub mod diagnostics;
+pub mod drift;
+pub mod expand;
 #[cfg(test)]
 mod fixture;
 pub mod folder;
+pub mod functions;
+pub mod history;
 pub mod models;
+mod progress;
 pub mod project;
+pub mod pull;
 pub mod replay;
 pub mod scan;

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use authz_schema::model::parse_model;
+use authz_schema::declare::{Declarations, DeclareError};
+use authz_schema::model::{TypeModel, Types, parse_model, parse_type};
 use authz_schema::renames::Renames;
-use authz_schema::schema::{Schema, Table, TableName};
+use authz_schema::schema::{EnumType, Schema, Table, TableName, TypeName};
 use authz_schema::sql::Ident;
+use syn::ext::IdentExt as _;
 
 use crate::diagnostics::Diagnostic;
+use crate::expand::{self, Collected, ExpandError, Unseen};
+use crate::functions;
 use crate::project::Project;
-use crate::scan::{Model, ScanError, scan};
+use crate::scan::{Declares, Model, scan};
 
 /// What the models of a package declare.
 #[derive(Debug, Clone, Default)]
@@ -19,38 +23,169 @@ pub struct Models {
     pub schema: Schema,
     /// What its tables and columns were called before.
     pub renames: Renames,
+    /// Where the scan and the compiler do not see the same structs; only by [`read_expanded`].
+    pub unseen: Vec<Unseen>,
 }
 
-/// Reads what the models of `project` declare.
+/// Why the models of a package cannot be read.
+#[derive(Debug)]
+pub enum ModelsError {
+    /// Mistakes in the models, and places that keep the scan from being complete.
+    Mistakes(Vec<Diagnostic>),
+    /// rustc cannot expand the package.
+    Expand(ExpandError),
+}
+
+impl From<Vec<Diagnostic>> for ModelsError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Mistakes(diagnostics)
+    }
+}
+
+/// Reads what the models of `project` declare, by a scan of its source.
 ///
 /// # Errors
 ///
 /// Every mistake in the models, and every place that keeps the scan from being complete.
-pub fn read(project: &Project) -> Result<Models, Vec<Diagnostic>> {
+pub fn read(project: &Project) -> Result<Models, ModelsError> {
     let models =
         scan(project).map_err(|errors| errors.into_iter().map(Diagnostic::from).collect::<Vec<_>>())?;
+    Ok(declared(project, &models)?)
+}
+
+/// Reads what the models of `project` declare, by the derive itself, which rustc runs.
+///
+/// # Errors
+///
+/// Every mistake in the models, and why rustc cannot expand the package.
+pub fn read_expanded(project: &Project) -> Result<Models, ModelsError> {
+    let Collected { models, unseen } = match expand::collect(project) {
+        Ok(collected) => collected,
+        Err(ExpandError::Source(errors)) => {
+            let diagnostics: Vec<_> = errors.into_iter().map(Diagnostic::from).collect();
+            return Err(diagnostics.into());
+        }
+        Err(error) => return Err(ModelsError::Expand(error)),
+    };
+    Ok(Models {
+        unseen,
+        ..declared(project, &models)?
+    })
+}
+
+/// What these models declare, together with `authz.toml` and the functions of the package.
+fn declared(project: &Project, models: &[Model]) -> Result<Models, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
-    let mut taken: BTreeMap<(Ident, Ident), Owner> = BTreeMap::new();
-    let mut tables: Vec<Table> = Vec::new();
+    let mut declarations = Declarations::default();
     let mut renames = Renames::default();
-    for model in models {
-        match parse_model(&model.input) {
-            Err(error) => diagnostics.extend(Diagnostic::from_syn(&error, &model.file)),
-            Ok((table, former)) => {
-                renames.extend(former);
-                diagnostics.extend(take_names(&mut taken, &model, &table));
-                tables.push(table);
+    let (types, enums) = types(models, &mut renames, &mut diagnostics);
+    declarations.enums = enums;
+    let mut taken: BTreeMap<(Ident, Ident), Owner> = BTreeMap::new();
+    let tables = models.iter().filter(|model| model.declares == Declares::Table);
+    for model in tables.clone() {
+        match parse_model(&model.input, &types) {
+            Err(error) => diagnostics.extend(model.diagnostics(&error)),
+            Ok(parsed) => {
+                renames.extend(parsed.renames);
+                diagnostics.extend(take_names(&mut taken, model, &parsed.table));
+                declarations.tables.push(parsed.table);
+                declarations.memberships.extend(parsed.memberships);
             }
         }
     }
-    if diagnostics.is_empty() {
-        Ok(Models {
-            schema: Schema::of(tables),
-            renames,
-        })
-    } else {
-        Err(diagnostics)
+    match functions::read(&project.root) {
+        Ok(functions) => declarations.functions = functions,
+        Err(errors) => diagnostics.extend(errors),
     }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let places: BTreeMap<TableName, &Model> = declarations
+        .tables
+        .iter()
+        .map(|table| table.name.clone())
+        .zip(tables)
+        .collect();
+    match declarations.schema(&project.config) {
+        Ok(schema) => Ok(Models {
+            schema,
+            renames,
+            unseen: Vec::new(),
+        }),
+        Err(errors) => Err(errors
+            .into_iter()
+            .filter_map(|DeclareError { table, message }| places.get(&table).map(|model| at(model, message)))
+            .collect()),
+    }
+}
+
+/// The types that the package names: newtypes after what they hold, in whatever order they stand in the source.
+fn types(
+    models: &[Model],
+    renames: &mut Renames,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Types, Vec<EnumType>) {
+    let mut types = Types::default();
+    let mut enums: Vec<EnumType> = Vec::new();
+    let mut places: BTreeMap<TypeName, &Model> = BTreeMap::new();
+    let mut open: Vec<&Model> = models
+        .iter()
+        .filter(|model| model.declares != Declares::Table)
+        .collect();
+    loop {
+        let before = open.len();
+        let mut errors = Vec::new();
+        open.retain(|model| {
+            let name = model.input.ident.unraw().to_string();
+            match (model.declares, &model.input.data) {
+                (Declares::Alias, syn::Data::Struct(data)) => {
+                    let aliased = data.fields.iter().next().map(|field| &field.ty);
+                    !aliased.is_some_and(|ty| types.add_alias(&name, ty))
+                }
+                _ => match parse_type(&model.input, &types) {
+                    Err(error) => {
+                        errors.extend(model.diagnostics(&error));
+                        true
+                    }
+                    Ok(TypeModel {
+                        sql,
+                        enum_type,
+                        renames: former,
+                        ..
+                    }) => {
+                        types.add(&name, &sql);
+                        renames.extend(former);
+                        if let Some(item) = enum_type {
+                            let other = places.insert(item.name.clone(), model);
+                            diagnostics.extend(other.map(|other| same_type(model, other, &item.name)));
+                            enums.push(item);
+                        }
+                        false
+                    }
+                },
+            }
+        });
+        if open.len() == before {
+            diagnostics.append(&mut errors);
+            return (types, enums);
+        }
+    }
+}
+
+fn same_type(model: &Model, other: &Model, name: &TypeName) -> Diagnostic {
+    at(
+        model,
+        format!(
+            "the type {name} is declared at {}:{} already; write another `type_name` on one of the two",
+            other.file.display(),
+            other.line
+        ),
+    )
+}
+
+/// A mistake at the name of a model.
+fn at(model: &Model, message: String) -> Diagnostic {
+    model.at(message).into()
 }
 
 /// Which table has a name, and where it is declared.
@@ -93,14 +228,10 @@ fn clash(model: &Model, table: &Table, name: &Ident, owner: &Owner) -> Diagnosti
             table.name.namespace, owner.table
         )
     };
-    let message = format!("{what}; write `#[table(name = \"…\")]` on one of the two");
-    ScanError {
-        file: model.file.clone(),
-        line: model.line,
-        column: model.column,
-        message,
-    }
-    .into()
+    at(
+        model,
+        format!("{what}; write `#[table(name = \"…\")]` on one of the two"),
+    )
 }
 
 #[cfg(test)]
@@ -116,7 +247,9 @@ mod tests {
             ..ProjectOptions::default()
         };
         let project = Project::find(&options).unwrap();
-        let errors = read(&project).err().unwrap_or_default();
+        let Err(ModelsError::Mistakes(errors)) = read(&project) else {
+            return Vec::new();
+        };
         errors.into_iter().map(|diagnostic| diagnostic.message).collect()
     }
 

@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use authz_schema::config::{self, Config};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
 use serde::Deserialize;
+use sqlx::migrate::ResolveConfig;
 
 /// The package that users add to declare models, as crates.io names it.
 const RUNTIME_PACKAGE: &str = "authz-core";
@@ -39,15 +41,40 @@ pub struct Project {
     pub name: String,
     /// The root files of its library and binaries, without those whose `required-features` are not selected.
     /// Examples, tests and benchmarks are not listed.
-    pub targets: Vec<PathBuf>,
+    pub targets: Vec<Target>,
+    /// The flags by which cargo selects the package and its features.
+    pub cargo_flags: Vec<String>,
     /// The edition, such as `2024`.
     pub edition: String,
     /// The selected features, with all that they turn on.
     pub features: BTreeSet<String>,
     /// The folder of migrations. It need not exist.
     pub migrations: PathBuf,
+    /// What `authz.toml` beside `Cargo.toml` says; the defaults without it.
+    pub config: Config,
+    /// What `sqlx.toml` says about migrations.
+    pub sqlx: SqlxSettings,
+    /// Whether it depends on the authz crate.
+    pub depends_on_authz: bool,
     /// The name by which the package's code calls the authz crate: `authz`, unless Cargo.toml renames it.
     pub authz_crate: String,
+}
+
+/// A library or a binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its root file.
+    pub root: PathBuf,
+    /// The flags by which cargo selects it.
+    pub cargo_flags: Vec<String>,
+}
+
+impl Target {
+    /// Whether it is the library.
+    #[must_use]
+    pub fn is_library(&self) -> bool {
+        self.cargo_flags.iter().any(|flag| flag == "--lib")
+    }
 }
 
 /// Why the package could not be found.
@@ -90,6 +117,14 @@ pub enum ProjectError {
         /// Why.
         source: std::io::Error,
     },
+    /// `authz.toml` has a mistake.
+    #[error("`{}` has a mistake", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Which, and where.
+        source: Box<toml::de::Error>,
+    },
     /// `sqlx.toml` is not what sqlx accepts.
     #[error("`{}` is not a valid sqlx.toml", path.display())]
     SqlxToml {
@@ -124,17 +159,23 @@ impl Project {
             .parent()
             .map(PathBuf::from)
             .unwrap_or_default();
+        let sqlx = SqlxSettings::read(&root)?;
         let migrations = match &options.source {
             Some(source) => current.join(source),
-            None => root.join(configured_migrations(&root)?),
+            // sqlx resolves it against the package's folder.
+            None => root.join(sqlx.migrations_dir.as_deref().unwrap_or(Path::new("migrations"))),
         };
         Ok(Self {
             name: package.name.to_string(),
             targets: targets(package, &features),
+            cargo_flags: cargo_flags(package, options),
             edition: package.edition.as_str().to_owned(),
             authz_crate: authz_crate(package),
+            depends_on_authz: runtime_dependency(package).is_some(),
             features,
             migrations,
+            config: config(&root)?,
+            sqlx,
             root,
         })
     }
@@ -194,7 +235,29 @@ fn authz_crate(package: &Package) -> String {
     renamed.unwrap_or(RUNTIME_CRATE).replace('-', "_")
 }
 
-fn targets(package: &Package, features: &BTreeSet<String>) -> Vec<PathBuf> {
+fn cargo_flags(package: &Package, options: &ProjectOptions) -> Vec<String> {
+    let mut flags = vec![
+        "--manifest-path".to_owned(),
+        package.manifest_path.to_string(),
+        "--package".to_owned(),
+        package.name.to_string(),
+    ];
+    flags.extend(
+        options
+            .features
+            .iter()
+            .map(|features| format!("--features={features}")),
+    );
+    flags.extend(options.all_features.then(|| "--all-features".to_owned()));
+    flags.extend(
+        options
+            .no_default_features
+            .then(|| "--no-default-features".to_owned()),
+    );
+    flags
+}
+
+fn targets(package: &Package, features: &BTreeSet<String>) -> Vec<Target> {
     let scanned = |kind: &TargetKind| {
         !matches!(
             kind,
@@ -209,7 +272,14 @@ fn targets(package: &Package, features: &BTreeSet<String>) -> Vec<PathBuf> {
                 .all(|feature| features.contains(feature))
     });
     targets
-        .map(|target| target.src_path.clone().into_std_path_buf())
+        .map(|target| Target {
+            root: target.src_path.clone().into_std_path_buf(),
+            cargo_flags: if target.kind.contains(&TargetKind::Bin) {
+                vec!["--bin".to_owned(), target.name.clone()]
+            } else {
+                vec!["--lib".to_owned()]
+            },
+        })
         .collect()
 }
 
@@ -250,33 +320,69 @@ fn selected_features(package: &Package, options: &ProjectOptions) -> Result<BTre
     Ok(selected)
 }
 
-/// Reads `[migrate] migrations-dir` of `sqlx.toml`, which sqlx resolves against the package's folder.
-fn configured_migrations(root: &Path) -> Result<PathBuf, ProjectError> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct SqlxToml {
-        migrate: Migrate,
+/// Reads `authz.toml`, if there is one.
+fn config(root: &Path) -> Result<Config, ProjectError> {
+    let path = root.join(config::FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Config::parse(&text).map_err(|source| ProjectError::Config {
+            path,
+            source: Box::new(source),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(source) => Err(ProjectError::Read { path, source }),
     }
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "kebab-case")]
-    struct Migrate {
-        migrations_dir: Option<PathBuf>,
+}
+
+/// `[migrate]` of `sqlx.toml`, as far as it decides which files run and where that is noted.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct SqlxSettings {
+    migrations_dir: Option<PathBuf>,
+    table_name: Option<String>,
+    create_schemas: BTreeSet<String>,
+    ignored_chars: BTreeSet<char>,
+}
+
+impl SqlxSettings {
+    /// The table where sqlx notes what it applied, as SQL.
+    #[must_use]
+    pub fn table_name(&self) -> &str {
+        self.table_name.as_deref().unwrap_or("_sqlx_migrations")
     }
 
-    let path = root.join("sqlx.toml");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(ProjectError::Read { path, source }),
-    };
-    let parsed: SqlxToml = toml::from_str(&text).map_err(|source| ProjectError::SqlxToml {
-        path,
-        source: Box::new(source),
-    })?;
-    Ok(parsed
-        .migrate
-        .migrations_dir
-        .unwrap_or_else(|| PathBuf::from("migrations")))
+    /// The namespaces that sqlx makes before the first migration.
+    pub fn create_schemas(&self) -> impl Iterator<Item = &str> {
+        self.create_schemas.iter().map(String::as_str)
+    }
+
+    /// How sqlx reads the files.
+    #[must_use]
+    pub fn resolve_config(&self) -> ResolveConfig {
+        let mut config = ResolveConfig::new();
+        config.ignore_chars(self.ignored_chars.iter().copied());
+        config
+    }
+
+    /// Reads `sqlx.toml`, if there is one.
+    fn read(root: &Path) -> Result<Self, ProjectError> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct SqlxToml {
+            migrate: SqlxSettings,
+        }
+
+        let path = root.join("sqlx.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ProjectError::Read { path, source }),
+        };
+        let parsed: SqlxToml = toml::from_str(&text).map_err(|source| ProjectError::SqlxToml {
+            path,
+            source: Box::new(source),
+        })?;
+        Ok(parsed.migrate)
+    }
 }
 
 fn quoted(names: &[String]) -> String {

@@ -18,11 +18,14 @@ mod walk;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::project::Project;
+use crate::diagnostics::Diagnostic;
+use crate::project::{Project, Target};
 
 /// One struct that derives `Table`.
 #[derive(Debug, Clone)]
 pub struct Model {
+    /// What it is a model of.
+    pub declares: Declares,
     /// Its file, relative to the current folder if it lies in it.
     pub file: PathBuf,
     /// What the derive is given: `cfg` and `cfg_attr` are resolved, `derive` attributes are gone.
@@ -31,6 +34,52 @@ pub struct Model {
     pub line: usize,
     /// The column of its name, in characters from 1.
     pub column: usize,
+    /// Whether the compiler gave it: then its tokens do not know where they stand in the file.
+    pub expanded: bool,
+}
+
+impl Model {
+    /// The messages of a mistake in it.
+    #[must_use]
+    pub fn diagnostics(&self, error: &syn::Error) -> Vec<Diagnostic> {
+        if self.expanded {
+            let errors = error.clone().into_iter();
+            return errors.map(|error| self.at(error.to_string()).into()).collect();
+        }
+        Diagnostic::from_syn(error, &self.file)
+    }
+
+    /// A message at its name.
+    #[must_use]
+    pub fn at(&self, message: String) -> ScanError {
+        ScanError {
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+            message,
+            hidden: false,
+        }
+    }
+}
+
+/// What a model is a model of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Declares {
+    /// `#[derive(Table)]`: a table.
+    Table,
+    /// `#[derive(Type)]`: an SQL type.
+    Type,
+    /// `type X = Y;`, as `struct X(Y);`: another name of a type.
+    Alias,
+}
+
+impl Declares {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Type | Self::Alias => "type",
+        }
+    }
 }
 
 /// A place that keeps the scan from being complete.
@@ -44,6 +93,8 @@ pub struct ScanError {
     pub column: usize,
     /// What stands there and what to write instead.
     pub message: String,
+    /// Whether the compiler sees what the scan does not: then `--expand` does too.
+    pub hidden: bool,
 }
 
 impl fmt::Display for ScanError {
@@ -67,9 +118,22 @@ impl std::error::Error for ScanError {}
 ///
 /// Every place that keeps the result from being complete, sorted by file and position.
 pub fn scan(project: &Project) -> Result<Vec<Model>, Vec<ScanError>> {
+    let (models, errors) = scan_targets(project, &project.targets);
+    if errors.is_empty() {
+        Ok(models)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Collects the models of some targets as far as it sees them, and the places that keep that from being complete.
+pub fn scan_targets<'t>(
+    project: &Project,
+    targets: impl IntoIterator<Item = &'t Target>,
+) -> (Vec<Model>, Vec<ScanError>) {
     let mut walk = walk::Walk::new(project);
-    for target in &project.targets {
-        walk.target(target);
+    for target in targets {
+        walk.target(&target.root);
     }
     walk.finish()
 }

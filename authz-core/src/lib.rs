@@ -27,7 +27,9 @@
 //!
 //! # Features
 //!
-//! `jwks-http` (default) fetches the issuers' keys over https. Without it, keys are given in the program.
+//! - `jwks-http` (default) fetches the issuers' keys over https. Without it, keys are given in the program.
+//! - `uuid`, `chrono`, `time`, `json`, `rust_decimal`, `bigdecimal` let newtypes and aliases in models hold the types of
+//!   these crates, as the features of sqlx with the same names do in queries.
 
 mod authz;
 mod builder;
@@ -35,6 +37,7 @@ mod claims;
 mod connect;
 mod error;
 mod issuer;
+mod sql_type;
 mod table;
 mod transaction;
 mod verify;
@@ -45,6 +48,7 @@ pub use crate::claims::Claims;
 pub use crate::connect::{ConnectError, Who};
 pub use crate::error::{CommitError, Error, Outage, Reason};
 pub use crate::issuer::{Issuer, IssuerProblem};
+pub use crate::sql_type::SqlType;
 pub use crate::table::Table;
 pub use crate::transaction::{Savepoint, Transaction};
-pub use authz_derive::Table;
+pub use authz_derive::{Table, Type};

@@ -1,9 +1,12 @@
 //! The derive macros of authz, a thin shell: what attributes mean is decided in `authz-schema`, by the same code that
 //! `cargo authz` runs. Users get them from the `authz` crate.
 
+mod collect;
+
+use authz_schema::model::{Model, TypeModel, Types};
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
 /// Declares a table and who may see its rows: `#[table(…)]`, `#[column(…)]`, `#[rls(…)]`.
@@ -18,21 +21,70 @@ use syn::ext::IdentExt as _;
 #[proc_macro_derive(Table, attributes(table, column, rls))]
 pub fn table(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    expand(&input).into()
+    let collected = collect::collect("Table", &input);
+    let expanded = expand(&input);
+    quote! { #collected #expanded }.into()
+}
+
+/// Gives an enum or a newtype an SQL type, so that fields of models may have it.
+///
+/// Stands beside `sqlx::Type`, whose `#[sqlx(…)]` attributes it reads: an enum becomes `CREATE TYPE … AS ENUM` under its
+/// `type_name`, with values as sqlx writes them; a struct around one value has the type of the value; an enum with
+/// `#[repr(i32)]` is an integer. The type implements `authz::SqlType`.
+///
+/// # Errors
+///
+/// Every mistake is a compile error at its place: an enum without `type_name`, a variant that holds something, a value
+/// that stands twice or has more than 63 bytes.
+#[proc_macro_derive(Type, attributes(sql_type, value, sqlx))]
+pub fn sql_type(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    let collected = collect::collect("Type", &input);
+    let expanded = expand_type(&input);
+    quote! { #collected #expanded }.into()
+}
+
+fn expand_type(input: &syn::DeriveInput) -> TokenStream2 {
+    let ident = &input.ident;
+    let (generics, arguments, bounds) = input.generics.split_for_impl();
+    let implementation = |name: &TokenStream2| {
+        quote! {
+            #[automatically_derived]
+            impl #generics ::authz::SqlType for #ident #arguments #bounds {
+                const SQL_NAME: &'static str = #name;
+            }
+        }
+    };
+    match authz_schema::model::parse_type(input, &Types::of_one_struct()) {
+        Ok(TypeModel {
+            undeclared: Some(inner),
+            ..
+        }) => implementation(&quote! { <#inner as ::authz::SqlType>::SQL_NAME }),
+        Ok(TypeModel { sql, .. }) => implementation(&quote! { #sql }),
+        Err(error) => {
+            let errors = error.to_compile_error();
+            let empty = implementation(&quote! { "" });
+            quote! { #errors #empty }
+        }
+    }
 }
 
 fn expand(input: &syn::DeriveInput) -> TokenStream2 {
-    match authz_schema::model::parse_table(input) {
-        Ok(table) => {
+    match authz_schema::model::parse_model(input, &Types::of_one_struct()) {
+        Ok(Model {
+            table, undeclared, ..
+        }) => {
             let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             let sql_name = table.name.to_string();
-            implementation(
+            let table = implementation(
                 input,
                 table.name.namespace.as_str(),
                 table.name.name.as_str(),
                 &sql_name,
                 &columns,
-            )
+            );
+            let declared = undeclared.iter().map(has_sql_type);
+            quote! { #table #(#declared)* }
         }
         Err(error) => {
             // An empty implementation, so that code that uses the table does not add errors of its own.
@@ -41,6 +93,18 @@ fn expand(input: &syn::DeriveInput) -> TokenStream2 {
             let empty = implementation(input, "", &name, &name, &[]);
             quote! { #errors #empty }
         }
+    }
+}
+
+/// Asks the compiler for the SQL type of a field whose type's name does not tell it; the error stands at the field.
+fn has_sql_type(ty: &TokenStream2) -> TokenStream2 {
+    let span = ty
+        .clone()
+        .into_iter()
+        .next()
+        .map_or_else(proc_macro2::Span::call_site, |token| token.span());
+    quote_spanned! { span =>
+        const _: &str = <#ty as ::authz::SqlType>::SQL_NAME;
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::schema::{Column, Constraint, Grant, Index, Policy, Schema, Table};
+use crate::schema::{
+    Column, Constraint, EnumType, Function, Grant, Index, Membership, Policy, Role, Schema, Table,
+};
 use crate::sql::Ident;
 
 /// One object that differs.
@@ -25,6 +27,14 @@ pub struct SchemaDiff<'a> {
     pub new: &'a Schema,
     /// Session roles; never `Changed`.
     pub session_roles: Vec<Delta<'a, Ident>>,
+    /// What is said of single roles.
+    pub roles: Vec<Delta<'a, Role>>,
+    /// Enum types.
+    pub enums: Vec<Delta<'a, EnumType>>,
+    /// Functions that policies call.
+    pub functions: Vec<Delta<'a, Function>>,
+    /// Functions that look memberships up.
+    pub memberships: Vec<Delta<'a, Membership>>,
     /// Tables. A `Changed` one stands in `altered` with its parts.
     pub tables: Vec<Delta<'a, Table>>,
     /// The parts of each table that both schemas have and that changed.
@@ -63,6 +73,14 @@ impl<'a> SchemaDiff<'a> {
             old,
             new,
             session_roles: pair(&old.session_roles, &new.session_roles, |role| role),
+            roles: pair(old.roles.values(), new.roles.values(), |role| &role.name),
+            enums: pair(old.enums.values(), new.enums.values(), |item| &item.name),
+            functions: pair(old.functions.values(), new.functions.values(), |item| {
+                &item.signature
+            }),
+            memberships: pair(old.memberships.values(), new.memberships.values(), |item| {
+                &item.name
+            }),
             altered: altered.collect(),
             tables,
         }
@@ -73,7 +91,12 @@ impl<'a> SchemaDiff<'a> {
     pub fn is_empty(&self) -> bool {
         self.old.auth == self.new.auth
             && self.old.login_role == self.new.login_role
+            && self.old.existing_namespaces == self.new.existing_namespaces
             && self.session_roles.is_empty()
+            && self.roles.is_empty()
+            && self.enums.is_empty()
+            && self.functions.is_empty()
+            && self.memberships.is_empty()
             && self
                 .tables
                 .iter()
@@ -84,19 +107,25 @@ impl<'a> SchemaDiff<'a> {
 
 impl<'a> TableDiff<'a> {
     fn of(old: &'a Table, new: &'a Table) -> Self {
+        // How an existing table is made is another's business, and so is what it becomes when it is handed over.
+        let made_here = !old.existing && !new.existing;
+        let columns = pair(&old.columns, &new.columns, |column| &column.name);
+        let constraints = pair(&old.constraints, &new.constraints, |constraint| &constraint.name);
+        let indexes = pair(&old.indexes, &new.indexes, |index| &index.name);
         Self {
             old,
             new,
-            columns: pair(&old.columns, &new.columns, |column| &column.name),
-            constraints: pair(&old.constraints, &new.constraints, |constraint| &constraint.name),
-            indexes: pair(&old.indexes, &new.indexes, |index| &index.name),
+            columns: if made_here { columns } else { Vec::new() },
+            constraints: if made_here { constraints } else { Vec::new() },
+            indexes: if made_here { indexes } else { Vec::new() },
             policies: pair(&old.policies, &new.policies, |policy| &policy.name),
             grants: pair(&old.grants, &new.grants, |grant| (&grant.role, grant.privilege)),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.old.comment == self.new.comment
+        self.old.existing == self.new.existing
+            && self.old.comment == self.new.comment
             && self.old.row_security == self.new.row_security
             && self.columns.is_empty()
             && self.constraints.is_empty()

@@ -5,12 +5,15 @@
 //! mistake has the same words in both. Users need the `authz` crate instead of this one.
 
 pub mod auth;
+pub mod config;
+pub mod declare;
 pub mod diff;
 pub mod hazard;
 pub mod lock;
 pub mod migration;
 #[cfg(feature = "parse")]
 pub mod model;
+mod phases;
 pub mod plan;
 pub mod renames;
 mod render;

@@ -5,6 +5,8 @@ use crate::schema::Schema;
 /// The version of the file's format.
 const FORMAT: i64 = 1;
 
+const LAST_MIGRATION: &str = "last_migration";
+
 const HEADER: &str = "\
 # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.\n";
 
@@ -13,7 +15,7 @@ const HEADER: &str = "\
 #[non_exhaustive]
 pub enum LockError {
     /// The text is not TOML, or does not have a lock's keys.
-    #[error("{0}")]
+    #[error(transparent)]
     Syntax(#[from] toml::de::Error),
     /// The file was written by another version.
     #[error("the format {found} is not known; this version of cargo-authz reads format {FORMAT}")]
@@ -26,30 +28,63 @@ pub enum LockError {
     Write(#[from] toml::ser::Error),
 }
 
-/// The text of the lock for a schema.
-///
-/// # Errors
-///
-/// [`LockError::Write`] if TOML cannot hold it, which no schema of ours causes.
-pub fn to_text(schema: &Schema) -> Result<String, LockError> {
-    Ok(format!(
-        "{HEADER}format = {FORMAT}\n{}",
-        toml::to_string_pretty(schema)?
-    ))
+/// What `authz.lock` holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lock {
+    /// What the migrations declare.
+    pub schema: Schema,
+    /// The newest migration of ours that is in it: its file name without `.up.sql`. A line that every migration changes,
+    /// so that two branches which each add one conflict here, and the conflict names both files. Locks of before
+    /// have none.
+    pub last_migration: Option<String>,
 }
 
-/// The schema that a lock's text declares.
-///
-/// # Errors
-///
-/// [`LockError::Syntax`] for text that is no lock, such as one with conflict markers of a merge;
-/// [`LockError::Format`] for a lock of another version.
-pub fn from_text(text: &str) -> Result<Schema, LockError> {
-    let mut table: toml::Table = toml::from_str(text)?;
-    match table.remove("format").and_then(|format| format.as_integer()) {
-        Some(FORMAT) => Ok(table.try_into()?),
-        found => Err(LockError::Format {
-            found: found.unwrap_or(0),
-        }),
+impl Lock {
+    /// The text of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Write`] if TOML cannot hold it, which no schema of ours causes.
+    pub fn to_text(&self) -> Result<String, LockError> {
+        let last = self
+            .last_migration
+            .as_ref()
+            .map(|name| format!("{LAST_MIGRATION} = {}\n", toml::Value::from(name.as_str())));
+        Ok(format!(
+            "{HEADER}format = {FORMAT}\n{}{}",
+            last.unwrap_or_default(),
+            toml::to_string_pretty(&self.schema)?
+        ))
+    }
+
+    /// Reads the text of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Syntax`] for text that is no lock, such as one with conflict markers of a merge;
+    /// [`LockError::Format`] for a lock of another version.
+    pub fn from_text(text: &str) -> Result<Self, LockError> {
+        let mut table: toml::Table = toml::from_str(text)?;
+        match table.remove("format").and_then(|format| format.as_integer()) {
+            Some(FORMAT) => {
+                let last = table.remove(LAST_MIGRATION).map(toml::Value::try_into);
+                Ok(Self {
+                    last_migration: last.transpose()?,
+                    schema: table.try_into()?,
+                })
+            }
+            found => Err(LockError::Format {
+                found: found.unwrap_or(0),
+            }),
+        }
+    }
+}
+
+impl From<Schema> for Lock {
+    fn from(schema: Schema) -> Self {
+        Self {
+            schema,
+            last_migration: None,
+        }
     }
 }

@@ -7,37 +7,48 @@
 mod arguments;
 mod columns;
 mod constraints;
+mod lists;
 mod policies;
+mod sql_type;
 mod types;
 
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
+use crate::declare::MembershipUse;
 use crate::renames::Renames;
-use crate::schema::{Table, TableName};
+use crate::schema::{MEMBERS, Table, TableName};
 use crate::sql::Ident;
 use crate::sql::expression::{Expression, Place};
 
 use self::arguments::Arguments;
 use self::columns::ColumnModel;
 
+pub use self::sql_type::{TypeModel, parse_type};
+pub use self::types::Types;
+
+/// What a struct with `#[derive(Table)]` declares.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The table.
+    pub table: Table,
+    /// What it and its parts were called before (`renamed_from`).
+    pub renames: Renames,
+    /// The memberships that its policies ask for.
+    pub memberships: Vec<MembershipUse>,
+    /// The types of fields that the compiler must know an SQL type of, since their names do not tell it. Their
+    /// columns have an empty type here.
+    pub undeclared: Vec<proc_macro2::TokenStream>,
+}
+
 /// Reads the table that a struct with `#[derive(Table)]` declares.
 ///
 /// # Errors
 ///
 /// All mistakes of the struct, combined, each at its span: see the attribute reference in `docs/attributes.md`.
-pub fn parse_table(input: &syn::DeriveInput) -> syn::Result<Table> {
-    parse_model(input).map(|(table, _)| table)
-}
-
-/// Reads the table and what it and its columns were called before (`renamed_from`).
-///
-/// # Errors
-///
-/// As [`parse_table`].
-pub fn parse_model(input: &syn::DeriveInput) -> syn::Result<(Table, Renames)> {
+pub fn parse_model(input: &syn::DeriveInput, types: &Types) -> syn::Result<Model> {
     let mut errors = Errors::default();
-    let model = read(input, &mut errors);
+    let model = read(input, types, &mut errors);
     errors.finish()?;
     model.ok_or_else(|| syn::Error::new(input.ident.span(), "this struct declares no table"))
 }
@@ -72,7 +83,7 @@ impl Errors {
     }
 }
 
-fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<(Table, Renames)> {
+fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<Model> {
     let fields = match &input.data {
         syn::Data::Struct(syn::DataStruct {
             fields: syn::Fields::Named(fields),
@@ -94,16 +105,19 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<(Table, Renames
     }
     let mut options = Arguments::of(&input.attrs, "table", constraints::TABLE_KEYS, errors);
     let name = table_name(input, &mut options, errors);
-    let columns: Vec<ColumnModel> = fields
+    let existing = options.flag("existing", errors).is_some();
+    let mut columns: Vec<ColumnModel> = fields
         .iter()
-        .filter_map(|field| columns::read(field, name.as_ref(), errors))
+        .filter_map(|field| columns::read(field, name.as_ref(), types, errors))
         .collect();
     columns::refuse_same_names(&columns, errors);
     // Without the table's name, or that of a column, later checks would report mistakes that are none.
     let name = name?;
     let whole = columns.len() == fields.len();
+    columns::read_generated(&mut columns, &name, whole, errors);
     let mut table = Table {
-        comment: doc_comment(&input.attrs),
+        existing,
+        comment: doc_comment(&input.attrs).filter(|_| !existing),
         row_security: true,
         columns: columns.iter().map(|column| column.column.clone()).collect(),
         constraints: Vec::new(),
@@ -115,21 +129,40 @@ fn read(input: &syn::DeriveInput, errors: &mut Errors) -> Option<(Table, Renames
     let former_name = former_name(&mut options, &table.name.name, errors);
     let scope = Scope {
         table: &table.name,
-        columns: whole.then_some(&columns),
+        columns: whole.then_some(columns.as_slice()),
     };
+    if existing {
+        constraints::refuse_what_is_made_elsewhere(
+            &mut options,
+            former_name.as_ref(),
+            &columns,
+            input,
+            errors,
+        );
+        table.columns.iter_mut().for_each(|column| column.comment = None);
+    }
     let (mut table_constraints, mut indexes) = constraints::read(&mut options, &columns, &scope, errors);
     let rules = policies::read(input, &scope, errors);
     table.row_security = rules.row_security;
     table.grants = policies::grants(&rules.policies, &columns);
-    constraints::add_policy_indexes(&rules, &table, &table_constraints, &mut indexes);
+    if !existing {
+        constraints::add_policy_indexes(&rules, &table, &table_constraints, &mut indexes);
+    }
     table.policies = rules.policies;
     table_constraints.sort_by(|a, b| a.name.cmp(&b.name));
     indexes.sort_by(|a, b| a.name.cmp(&b.name));
     table.policies.sort_by(|a, b| a.name.cmp(&b.name));
     table.constraints = table_constraints;
     table.indexes = indexes;
-    let renames = renames(&table, former_name, &columns);
-    Some((table, renames))
+    Some(Model {
+        renames: renames(&table, former_name, &columns, rules.renamed),
+        memberships: rules.memberships,
+        undeclared: columns
+            .into_iter()
+            .filter_map(|column| column.undeclared)
+            .collect(),
+        table,
+    })
 }
 
 /// `renamed_from = "…"`: a name other than today's.
@@ -146,7 +179,12 @@ fn former_name(options: &mut Arguments, today: &Ident, errors: &mut Errors) -> O
     Some(former)
 }
 
-fn renames(table: &Table, former_name: Option<Ident>, columns: &[ColumnModel]) -> Renames {
+fn renames(
+    table: &Table,
+    former_name: Option<Ident>,
+    columns: &[ColumnModel],
+    policies: Vec<(Ident, Ident)>,
+) -> Renames {
     let columns = columns.iter().filter_map(|model| {
         Some((
             table.name.clone(),
@@ -160,6 +198,11 @@ fn renames(table: &Table, former_name: Option<Ident>, columns: &[ColumnModel]) -
             .into_iter()
             .map(|former| (table.name.clone(), former))
             .collect(),
+        policies: policies
+            .into_iter()
+            .map(|(name, former)| (table.name.clone(), name, former))
+            .collect(),
+        ..Renames::default()
     }
 }
 
@@ -191,14 +234,14 @@ fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Er
 
 /// The namespaces of PostgreSQL itself, and that of the functions that policies call.
 fn is_reserved_namespace(name: &str) -> bool {
-    name == "auth" || name == "information_schema" || name.starts_with("pg_")
+    name == "auth" || name == MEMBERS || name == "information_schema" || name.starts_with("pg_")
 }
 
 /// The table that expressions stand in, to resolve their columns.
 struct Scope<'a> {
     table: &'a TableName,
     /// `None` when a field could not be read: then a name that is missing may be that field's.
-    columns: Option<&'a Vec<ColumnModel>>,
+    columns: Option<&'a [ColumnModel]>,
 }
 
 impl Scope<'_> {
@@ -237,6 +280,24 @@ impl Scope<'_> {
             }
         }
         fine.then_some(expression)
+    }
+
+    /// The type of a column; empty where only the compiler knows it.
+    fn type_of(&self, name: &Ident) -> &str {
+        self.columns
+            .into_iter()
+            .flatten()
+            .find(|known| known.column.name == *name)
+            .map_or("", |known| known.column.column_type.as_str())
+    }
+
+    /// The table's columns that an expression names.
+    fn read_by(&self, expression: &Expression) -> Vec<Ident> {
+        let named = expression.columns(self.table.name.as_str());
+        named
+            .into_iter()
+            .filter_map(|column| Ident::new(column.name).ok())
+            .collect()
     }
 
     /// Checks a column name that stands alone in an attribute.

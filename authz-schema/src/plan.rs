@@ -4,35 +4,51 @@
 //! gets its policies before anybody is granted anything on it; nothing is dropped with CASCADE.
 
 mod access;
+mod columns;
+mod functions;
+mod reworked;
+mod roles;
 mod tables;
+mod types;
 
 use crate::auth;
 use crate::diff::{Delta, SchemaDiff};
 use crate::hazard::{Hazard, HazardKind};
-use crate::render;
 use crate::schema::Schema;
-use crate::sql::Ident;
+
+use self::reworked::Reworked;
+pub(crate) use self::reworked::only_adds_values;
 
 /// When a statement runs. The order of the variants is the order in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Roles,
+    RoleOptions,
     Namespaces,
     Auth,
     Renames,
+    Types,
     RevokePrivileges,
     DropPolicies,
     DropForeignKeys,
     DropConstraints,
+    ReplaceFunctions,
+    EarlyFunctions,
+    DropGenerated,
+    RetypeEnums,
     CreateTables,
     AlterColumns,
+    AddGenerated,
     AddConstraints,
     CreateForeignKeys,
     CreateIndexes,
+    Functions,
     Policies,
     RowSecurity,
     DropColumns,
     DropTables,
+    DropFunctions,
+    DropTypes,
     Grants,
     Comments,
     DropAuth,
@@ -54,29 +70,55 @@ pub struct Plan {
     pub hazards: Vec<Hazard>,
     /// Whether session roles are no longer declared. They stay on the server, with their memberships.
     pub roles_stay: bool,
+    /// Whether CHECKs and foreign keys of old tables are added NOT VALID, for a later file to validate.
+    validates_later: bool,
+    /// Whether row security stays on, on a table that was made elsewhere.
+    pub row_security_stays: bool,
 }
 
 impl Plan {
     /// Plans the way that a diff asks for.
     #[must_use]
     pub fn of(diff: &SchemaDiff<'_>) -> Self {
-        let mut plan = Self::default();
-        let rebuilt = access::policies_to_rebuild(diff);
+        Self::default().with(diff)
+    }
+
+    /// Plans the same, but adds CHECKs and foreign keys of old tables NOT VALID, for a later file to validate.
+    pub(crate) fn validated_later(diff: &SchemaDiff<'_>) -> Self {
+        let plan = Self {
+            validates_later: true,
+            ..Self::default()
+        };
+        plan.with(diff)
+    }
+
+    fn with(self, diff: &SchemaDiff<'_>) -> Self {
+        let mut plan = self;
+        let reworked = Reworked::of(diff);
+        let mut rebuilt = reworked.policies(diff.old);
+        // The text before may be taken for one with a renamed column; then the one after names what is retyped.
+        rebuilt.extend(reworked.policies(diff.new));
         plan.roles(diff);
         plan.auth(diff);
         plan.namespaces(diff.old, diff.new);
+        plan.enums(diff);
+        plan.functions(diff, &reworked);
+        plan.memberships(diff);
         for delta in &diff.tables {
             match delta {
                 Delta::Added(table) => plan.create_table(table),
-                Delta::Removed(table) => plan.drop_table(table),
+                Delta::Removed(table) => plan.drop_table(table, &rebuilt),
                 Delta::Changed(..) => {}
             }
         }
         for table in diff.new.tables.values() {
             if let Some(altered) = diff.altered.iter().find(|altered| altered.new.name == table.name) {
-                plan.alter_table(altered, &rebuilt);
+                plan.alter_table(altered, &reworked, &rebuilt);
             } else if let Some(old) = diff.old.tables.get(&table.name) {
                 plan.rebuild_policies(old, table, &rebuilt, &[]);
+            }
+            if let Some(old) = diff.old.tables.get(&table.name) {
+                plan.step_aside(old, table, &reworked);
             }
         }
         plan.statements.sort_by_key(|statement| statement.step);
@@ -115,29 +157,6 @@ impl Plan {
         });
     }
 
-    /// Roles belong to the whole server: created when missing, and never dropped.
-    fn roles(&mut self, diff: &SchemaDiff<'_>) {
-        let (old, new) = (diff.old, diff.new);
-        for delta in &diff.session_roles {
-            match delta {
-                Delta::Added(role) => self.push(Step::Roles, render::ensure_role(role, "NOLOGIN")),
-                Delta::Removed(_) | Delta::Changed(..) => self.roles_stay = true,
-            }
-        }
-        if let Some(login) = &new.login_role {
-            if old.login_role.is_none() {
-                self.push(Step::Roles, render::ensure_role(login, "LOGIN NOINHERIT"));
-            }
-            let added = diff.session_roles.iter().filter_map(|delta| match delta {
-                Delta::Added(role) => Some(*role),
-                Delta::Removed(_) | Delta::Changed(..) => None,
-            });
-            for role in added {
-                self.push(Step::Roles, render::ensure_membership(role, login));
-            }
-        }
-    }
-
     fn auth(&mut self, diff: &SchemaDiff<'_>) {
         match (diff.old.auth, diff.new.auth) {
             (None, Some(_)) => {
@@ -164,12 +183,11 @@ impl Plan {
     }
 
     fn namespaces(&mut self, old: &Schema, new: &Schema) {
-        let own = |namespace: &&Ident| namespace.as_str() != "public";
         let (before, after) = (old.namespaces(), new.namespaces());
-        for namespace in after.difference(&before).copied().filter(own) {
+        for namespace in new.made_namespaces().difference(&before) {
             self.push(Step::Namespaces, format!("CREATE SCHEMA {namespace}"));
         }
-        for namespace in before.difference(&after).copied().filter(own) {
+        for namespace in old.made_namespaces().difference(&after) {
             self.push(Step::DropNamespaces, format!("DROP SCHEMA {namespace}"));
         }
         let (usages_before, usages_after) = (old.usages(), new.usages());
@@ -183,6 +201,19 @@ impl Plan {
             self.push(
                 Step::DropAuth,
                 format!("REVOKE USAGE ON SCHEMA {namespace} FROM {role}"),
+            );
+        }
+        let (sequences_before, sequences_after) = (old.sequence_usages(), new.sequence_usages());
+        for (sequence, role) in sequences_after.difference(&sequences_before) {
+            self.push(
+                Step::Grants,
+                format!("GRANT USAGE ON SEQUENCE {sequence} TO {role}"),
+            );
+        }
+        for (sequence, role) in sequences_before.difference(&sequences_after) {
+            self.push(
+                Step::RevokePrivileges,
+                format!("REVOKE USAGE ON SEQUENCE {sequence} FROM {role}"),
             );
         }
     }

@@ -4,10 +4,12 @@
 //! ordinary diff. PostgreSQL carries policies, keys and indexes along, since it stores them by number. Their texts are
 //! rewritten here only to be compared: where that misses, the diff sets the text again, which does no harm.
 
+use std::collections::BTreeMap;
+
 use crate::hazard::{Hazard, HazardKind};
 use crate::render;
-use crate::schema::{Constraint, ConstraintKind, Schema, Table, TableName, generated_name};
-use crate::sql::Ident;
+use crate::schema::{Constraint, ConstraintKind, Policy, QualifiedName, Schema, Table, TableName, TypeName};
+use crate::sql::{Ident, MAX_IDENT_BYTES, literal};
 use crate::words;
 
 /// The renames that models ask for by `renamed_from`.
@@ -17,6 +19,12 @@ pub struct Renames {
     pub tables: Vec<(TableName, Ident)>,
     /// The table by its new name, and the column's new and old name.
     pub columns: Vec<(TableName, Ident, Ident)>,
+    /// The table by its new name, and the policy's new and old name.
+    pub policies: Vec<(TableName, Ident, Ident)>,
+    /// The type's namespace and new name, and its old name.
+    pub enums: Vec<(TypeName, Ident)>,
+    /// The type by its new name, and the value's new and old name.
+    pub enum_values: Vec<(TypeName, String, String)>,
 }
 
 impl Renames {
@@ -24,28 +32,25 @@ impl Renames {
     pub fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);
         self.columns.extend(other.columns);
+        self.policies.extend(other.policies);
+        self.enums.extend(other.enums);
+        self.enum_values.extend(other.enum_values);
     }
 
     /// Those that are still to be done. One whose old name is gone, or whose new name is there, was done before.
     #[must_use]
     pub fn pending(&self, old: &Schema) -> Self {
-        let before = |table: &TableName, name: &Ident| TableName {
-            name: name.clone(),
-            ..table.clone()
-        };
         let tables: Vec<_> = self
             .tables
             .iter()
             .filter(|(table, from)| {
-                !old.tables.contains_key(table) && old.tables.contains_key(&before(table, from))
+                !old.tables.contains_key(table) && old.tables.contains_key(&table.renamed(from))
             })
             .cloned()
             .collect();
         let has = |table: &TableName, column: &Ident| {
-            let renamed = tables.iter().find(|(to, _)| to == table);
-            let name = renamed.map_or_else(|| table.clone(), |(to, from)| before(to, from));
             old.tables
-                .get(&name)
+                .get(&former(&tables, table))
                 .is_some_and(|table| table.columns.iter().any(|known| known.name == *column))
         };
         let columns = self
@@ -54,7 +59,40 @@ impl Renames {
             .filter(|(table, to, from)| has(table, from) && !has(table, to))
             .cloned()
             .collect();
-        Self { tables, columns }
+        let has_policy = |table: &TableName, policy: &Ident| {
+            let table = old.tables.get(&former(&tables, table));
+            table.is_some_and(|table| table.policies.iter().any(|known| known.name == *policy))
+        };
+        let policies = self
+            .policies
+            .iter()
+            .filter(|(table, to, from)| has_policy(table, from) && !has_policy(table, to))
+            .cloned()
+            .collect();
+        let enums: Vec<_> = self
+            .enums
+            .iter()
+            .filter(|(to, from)| !old.enums.contains_key(to) && old.enums.contains_key(&to.renamed(from)))
+            .cloned()
+            .collect();
+        let has_value = |name: &TypeName, value: &String| {
+            old.enums
+                .get(&former(&enums, name))
+                .is_some_and(|known| known.values.contains(value))
+        };
+        let enum_values = self
+            .enum_values
+            .iter()
+            .filter(|(name, to, from)| has_value(name, from) && !has_value(name, to))
+            .cloned()
+            .collect();
+        Self {
+            tables,
+            columns,
+            policies,
+            enums,
+            enum_values,
+        }
     }
 
     /// What these do to programs that know the old names.
@@ -67,35 +105,54 @@ impl Renames {
             .columns
             .iter()
             .map(|(table, to, from)| format!("{table}.{from} to {to}"));
-        tables.chain(columns).map(|what| Hazard {
-            kind: HazardKind::BreaksOldCode,
-            message: format!("renames {what}; programs that run meanwhile know the old name"),
-        })
+        let enums = self
+            .enums
+            .iter()
+            .map(|(to, from)| format!("the type {}.{from} to {}", to.namespace, to.name));
+        let values = self
+            .enum_values
+            .iter()
+            .map(|(name, to, from)| format!("the value {} of {name} to {}", literal(from), literal(to)));
+        tables
+            .chain(columns)
+            .chain(enums)
+            .chain(values)
+            .map(|what| Hazard {
+                kind: HazardKind::BreaksOldCode,
+                message: format!("renames {what}; programs that run meanwhile know the old name"),
+            })
     }
 
     /// The way back.
     #[must_use]
     pub fn inverted(&self) -> Self {
-        let former = |table: &TableName| {
-            let renamed = self.tables.iter().find(|(to, _)| to == table);
-            renamed.map_or_else(
-                || table.clone(),
-                |(to, from)| TableName {
-                    name: from.clone(),
-                    ..to.clone()
-                },
-            )
-        };
+        let table = |name: &TableName| former(&self.tables, name);
+        let item = |name: &TypeName| former(&self.enums, name);
         Self {
             tables: self
                 .tables
                 .iter()
-                .map(|(to, _)| (former(to), to.name.clone()))
+                .map(|(to, _)| (table(to), to.name.clone()))
                 .collect(),
             columns: self
                 .columns
                 .iter()
-                .map(|(table, to, from)| (former(table), from.clone(), to.clone()))
+                .map(|(name, to, from)| (table(name), from.clone(), to.clone()))
+                .collect(),
+            policies: self
+                .policies
+                .iter()
+                .map(|(name, to, from)| (table(name), from.clone(), to.clone()))
+                .collect(),
+            enums: self
+                .enums
+                .iter()
+                .map(|(to, _)| (item(to), to.name.clone()))
+                .collect(),
+            enum_values: self
+                .enum_values
+                .iter()
+                .map(|(name, to, from)| (item(name), from.clone(), to.clone()))
                 .collect(),
         }
     }
@@ -105,17 +162,40 @@ impl Renames {
     pub fn apply(&self, schema: &Schema, target: &Schema) -> (Schema, Vec<String>) {
         let mut schema = schema.clone();
         let mut statements = Vec::new();
+        for (to, from) in &self.enums {
+            let old = to.renamed(from);
+            rename_enum(&mut schema, &old, to);
+            statements.push(format!("ALTER TYPE {old} RENAME TO {}", to.name));
+        }
+        for (name, to, from) in &self.enum_values {
+            if let Some(known) = schema.enums.get_mut(name) {
+                known
+                    .values
+                    .iter_mut()
+                    .filter(|value| *value == from)
+                    .for_each(|value| value.clone_from(to));
+                statements.push(render::rename_value(name, from, to));
+            }
+        }
         for (to, from) in &self.tables {
-            let old = TableName {
-                name: from.clone(),
-                ..to.clone()
-            };
+            let old = to.renamed(from);
             rename_table(&mut schema, &old, to);
             statements.push(format!("ALTER TABLE {old} RENAME TO {}", to.name));
         }
         for (table, to, from) in &self.columns {
             rename_column(&mut schema, table, from, to);
             statements.push(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"));
+        }
+        for (table, to, from) in &self.policies {
+            let policies = schema.tables.get_mut(table).map(|table| &mut table.policies);
+            for policy in policies
+                .into_iter()
+                .flatten()
+                .filter(|policy| policy.name == *from)
+            {
+                policy.name = to.clone();
+                statements.push(render::rename_policy(table, from, to));
+            }
         }
         for (name, table) in &mut schema.tables {
             if let Some(wanted) = target.tables.get(name) {
@@ -124,18 +204,41 @@ impl Renames {
                     .iter()
                     .find(|(to, _)| to == name)
                     .map_or(&name.name, |(_, from)| from);
-                let columns = self.columns.iter().filter(|(table, ..)| table == name);
-                sequences(
-                    table,
-                    former,
-                    columns.map(|(_, to, from)| (to, from)),
-                    &mut statements,
-                );
+                let columns: BTreeMap<&Ident, &Ident> = self
+                    .columns
+                    .iter()
+                    .filter(|(table, ..)| table == name)
+                    .map(|(_, to, from)| (to, from))
+                    .collect();
+                sequences(table, former, &columns, &mut statements);
+                statements.extend(not_nulls(table, former, &columns));
                 generated_names(table, wanted, &mut statements);
+                statements.extend(self.subqueries(table, wanted));
             }
         }
         (schema, statements)
     }
+
+    /// Writes policies anew whose subqueries select a renamed column: PostgreSQL goes on to call the result by the old name,
+    /// so that the text of the policy would not be that of a new database.
+    fn subqueries(&self, table: &Table, wanted: &Table) -> impl Iterator<Item = String> {
+        let selects = |text: &String| {
+            words::mentions(&text.to_lowercase(), "from")
+                && self.columns.iter().any(|(_, to, _)| words::names(text, to))
+        };
+        table
+            .policies
+            .iter()
+            .filter(|policy| wanted.policies.contains(policy))
+            .filter(move |policy| policy.using.iter().chain(&policy.with_check).any(selects))
+            .map(|policy| render::alter_policy(&table.name, policy))
+    }
+}
+
+/// What an object was called before these renames: new names with their namespaces, and old names.
+fn former(renamed: &[(QualifiedName, Ident)], name: &QualifiedName) -> QualifiedName {
+    let known = renamed.iter().find(|(to, _)| to == name);
+    known.map_or_else(|| name.clone(), |(to, from)| to.renamed(from))
 }
 
 fn rename_table(schema: &mut Schema, from: &TableName, to: &TableName) {
@@ -153,13 +256,25 @@ fn rename_table(schema: &mut Schema, from: &TableName, to: &TableName) {
             }
         }
         texts(table, |text| {
-            *text = words::replace(text, from.name.as_str(), to.name.as_str());
+            *text = words::rename(text, &from.name, &to.name);
         });
     }
 }
 
+fn rename_enum(schema: &mut Schema, from: &TypeName, to: &TypeName) {
+    let Some(mut item) = schema.enums.remove(from) else {
+        return;
+    };
+    item.name = to.clone();
+    schema.enums.insert(to.clone(), item);
+    let columns = schema.tables.values_mut().flat_map(|table| &mut table.columns);
+    for column in columns.filter(|column| column.is_of(from)) {
+        column.column_type = column.column_type.replace(&from.to_string(), &to.to_string());
+    }
+}
+
 fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Ident) {
-    let replace = |text: &mut String| *text = words::replace(text, from.as_str(), to.as_str());
+    let replace = |text: &mut String| *text = words::rename(text, from, to);
     let rename = |column: &mut Ident| {
         if column == from {
             *column = to.clone();
@@ -174,10 +289,10 @@ fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Iden
                 }
                 ConstraintKind::ForeignKey(key) => {
                     if own {
-                        rename(&mut key.column);
+                        key.columns.iter_mut().for_each(rename);
                     }
                     if key.table == *table {
-                        rename(&mut key.references);
+                        key.references.iter_mut().for_each(rename);
                     }
                 }
                 _ => {}
@@ -189,8 +304,16 @@ fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Iden
                 .iter_mut()
                 .for_each(|column| rename(&mut column.name));
             for index in &mut other.indexes {
-                index.columns.iter_mut().for_each(rename);
-                index.keys.iter_mut().for_each(replace);
+                index
+                    .columns
+                    .iter_mut()
+                    .chain(&mut index.include)
+                    .for_each(rename);
+                index
+                    .keys
+                    .iter_mut()
+                    .chain(&mut index.predicate)
+                    .for_each(replace);
             }
             other
                 .grants
@@ -199,53 +322,47 @@ fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Iden
                 .flatten()
                 .for_each(rename);
             texts(other, replace);
-        } else if policies_mention(other, table.name.as_str()) {
-            texts(other, replace);
+        } else {
+            let expressions = other.policies.iter_mut().flat_map(Policy::expressions_mut);
+            expressions
+                .filter(|text| words::names(text, &table.name))
+                .for_each(replace);
         }
     }
 }
 
-fn policies_mention(table: &Table, name: &str) -> bool {
-    let texts = table
-        .policies
-        .iter()
-        .flat_map(|policy| [&policy.using, &policy.with_check]);
-    texts.flatten().any(|text| words::mentions(text, name))
-}
-
 /// Applies a change to each expression of a table.
 fn texts(table: &mut Table, change: impl Fn(&mut String)) {
+    for column in &mut table.columns {
+        column.generated.iter_mut().for_each(&change);
+    }
     for constraint in &mut table.constraints {
         if let ConstraintKind::Check(text) = &mut constraint.kind {
             change(text);
         }
     }
     for policy in &mut table.policies {
-        policy
-            .using
-            .iter_mut()
-            .chain(&mut policy.with_check)
-            .for_each(&change);
+        policy.expressions_mut().for_each(&change);
+    }
+}
+
+impl Policy {
+    fn expressions_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.using.iter_mut().chain(&mut self.with_check)
     }
 }
 
 /// An identity column counts by a sequence that is named after table and column.
-fn sequences<'a>(
+fn sequences(
     table: &Table,
     former: &Ident,
-    columns: impl Iterator<Item = (&'a Ident, &'a Ident)>,
+    columns: &BTreeMap<&Ident, &Ident>,
     statements: &mut Vec<String>,
 ) {
-    let columns: Vec<_> = columns.collect();
     let namespace = &table.name.namespace;
-    for column in table.columns.iter().filter(|column| column.identity) {
-        let from = columns
-            .iter()
-            .find(|(to, _)| **to == column.name)
-            .map_or(&column.name, |(_, from)| from);
-        let name = |table: &Ident, column: &Ident| {
-            Ident::new(generated_name(&[table.as_str(), column.as_str(), "seq"])).ok()
-        };
+    for column in table.columns.iter().filter(|column| column.identity.is_some()) {
+        let from = columns.get(&column.name).copied().unwrap_or(&column.name);
+        let name = |table, column| Ident::new(server_name(table, column, "seq")).ok();
         if let (Some(old), Some(new)) = (name(former, from), name(&table.name.name, &column.name))
             && old != new
         {
@@ -254,6 +371,66 @@ fn sequences<'a>(
             ));
         }
     }
+}
+
+/// From PostgreSQL 18 on NOT NULL is a constraint, with a name made from those of table and column.
+fn not_nulls(table: &Table, former: &Ident, columns: &BTreeMap<&Ident, &Ident>) -> Option<String> {
+    let name = &table.name;
+    let wanted: Vec<String> = table
+        .columns
+        .iter()
+        .filter(|column| column.not_null)
+        .filter(|column| *former != name.name || columns.contains_key(&column.name))
+        .map(|column| {
+            let wanted = server_name(&name.name, &column.name, "not_null");
+            format!("({}, {})", literal(column.name.as_str()), literal(&wanted))
+        })
+        .collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let table = literal(&name.to_string());
+    Some(format!(
+        "DO $do$ DECLARE\n    \
+             old name;\n    \
+             new name;\n\
+         BEGIN\n    \
+             -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.\n    \
+             FOR old, new IN\n        \
+                 SELECT c.conname, w.name\n        \
+                 FROM (VALUES {}) AS w (column_name, name)\n        \
+                 JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name\n        \
+                 JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]\n        \
+                 WHERE c.contype = 'n' AND c.conrelid = {table}::regclass AND c.conname <> w.name\n    \
+             LOOP\n        \
+                 EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', {table}, old, new);\n    \
+             END LOOP;\n\
+         END $do$",
+        wanted.join(", ")
+    ))
+}
+
+/// The name that PostgreSQL itself makes (`makeObjectName`): where it is too long, the longer part is cut.
+fn server_name(table: &Ident, column: &Ident, label: &str) -> String {
+    let (table, column) = (table.as_str(), column.as_str());
+    let room = MAX_IDENT_BYTES - label.len() - 2;
+    let (mut table_bytes, mut column_bytes) = (table.len(), column.len());
+    while table_bytes + column_bytes > room {
+        if table_bytes > column_bytes {
+            table_bytes -= 1;
+        } else {
+            column_bytes -= 1;
+        }
+    }
+    let cut = |name: &str, bytes| {
+        let end = (0..=bytes).rev().find(|end| name.is_char_boundary(*end));
+        name.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
+    };
+    format!(
+        "{}_{}_{label}",
+        cut(table, table_bytes),
+        cut(column, column_bytes)
+    )
 }
 
 /// Renames constraints, indexes and policies that are the same but for their names, which follow those of table and
@@ -270,7 +447,7 @@ fn generated_names(table: &mut Table, wanted: &Table, statements: &mut Vec<Strin
     ) {
         statements.push(format!("ALTER TABLE {name} RENAME CONSTRAINT {old} TO {new}"));
     }
-    let same = |a: &crate::schema::Index, b: &crate::schema::Index| a.keys == b.keys;
+    let same = crate::schema::Index::is_like;
     for (old, new) in renamed(
         &mut table.indexes,
         &wanted.indexes,
@@ -280,7 +457,7 @@ fn generated_names(table: &mut Table, wanted: &Table, statements: &mut Vec<Strin
     ) {
         statements.push(format!("ALTER INDEX {}.{old} RENAME TO {new}", name.namespace));
     }
-    let same = |a: &crate::schema::Policy, b: &crate::schema::Policy| {
+    let same = |a: &Policy, b: &Policy| {
         (a.command, a.restrictive, &a.roles, &a.using, &a.with_check)
             == (b.command, b.restrictive, &b.roles, &b.using, &b.with_check)
     };
@@ -326,4 +503,30 @@ fn renamed<T>(
         }
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_is_cut_as_postgresql_cuts_it() {
+        let name = |table: &str, column: &str| {
+            server_name(
+                &Ident::new(table).unwrap(),
+                &Ident::new(column).unwrap(),
+                "not_null",
+            )
+        };
+        assert_eq!(name("notes", "title"), "notes_title_not_null");
+        let both = name(&"note".repeat(10), &"title".repeat(10));
+        assert_eq!(
+            both,
+            "notenotenotenotenotenotenot_titletitletitletitletitlet_not_null"
+        );
+        let one = name("notes", &"é".repeat(30));
+        assert_eq!(one, format!("notes_{}_not_null", "é".repeat(24)));
+        let wide = name("notes", &"\u{1F600}".repeat(15));
+        assert_eq!(wide, format!("notes_{}_not_null", "\u{1F600}".repeat(12)));
+    }
 }

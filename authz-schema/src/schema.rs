@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::sql::{Ident, MAX_IDENT_BYTES};
+use crate::words;
 
 /// The session role of a request with a verified token.
 pub const AUTHENTICATED: &str = "authenticated";
@@ -16,6 +17,10 @@ pub const AUTHENTICATED: &str = "authenticated";
 pub const ANONYMOUS: &str = "anonymous";
 /// The login role: what the application connects as. It owns nothing and may only switch to a session role.
 pub const LOGIN_ROLE: &str = "authenticator";
+/// The namespace of the functions that look memberships up.
+pub const MEMBERS: &str = "authz";
+/// The role that owns them. Nobody becomes it; its policies show it the memberships of the transaction's user.
+pub const MEMBERS_ROLE: &str = "authz_members";
 
 /// All that the models of a crate declare.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,29 +35,173 @@ pub struct Schema {
     /// The roles that transactions switch to: `authenticated`, `anonymous`, and those that policies name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub session_roles: BTreeSet<Ident>,
+    /// The namespaces of tables that are made elsewhere: never created or dropped.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub existing_namespaces: BTreeSet<Ident>,
+    /// What is said of single roles, by name.
+    #[serde(
+        default,
+        rename = "role",
+        with = "named_list",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub roles: BTreeMap<Ident, Role>,
+    /// The enum types by name.
+    #[serde(
+        default,
+        rename = "enum",
+        with = "named_list",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub enums: BTreeMap<TypeName, EnumType>,
+    /// The functions that policies call, by signature.
+    #[serde(
+        default,
+        rename = "function",
+        with = "named_list",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub functions: BTreeMap<Signature, Function>,
+    /// The functions that look up memberships, by name.
+    #[serde(
+        default,
+        rename = "membership",
+        with = "named_list",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub memberships: BTreeMap<Ident, Membership>,
     /// The tables by name.
     #[serde(
         default,
         rename = "table",
-        with = "table_list",
+        with = "named_list",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub tables: BTreeMap<TableName, Table>,
 }
 
-/// A table's namespace and name. `Display` writes it as SQL, always qualified.
+/// The name of a table.
+pub type TableName = QualifiedName;
+/// The name of a type.
+pub type TypeName = QualifiedName;
+
+/// A namespace and a name in it. `Display` writes it as SQL, always qualified.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TableName {
+pub struct QualifiedName {
     /// What SQL calls the schema; `public` by default.
     pub namespace: Ident,
-    /// The table's own name.
+    /// The object's own name.
     pub name: Ident,
 }
 
-impl fmt::Display for TableName {
+impl QualifiedName {
+    /// Another name in the same namespace.
+    #[must_use]
+    pub fn renamed(&self, name: &Ident) -> Self {
+        Self {
+            name: name.clone(),
+            ..self.clone()
+        }
+    }
+}
+
+impl fmt::Display for QualifiedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.namespace, self.name)
     }
+}
+
+/// What is said of one role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Its name.
+    pub name: Ident,
+    /// It belongs to somebody else, such as the platform: never created, altered or dropped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub existing: bool,
+    /// NOINHERIT: it has the rights of the roles that it is a member of only after SET ROLE.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_inherit: bool,
+    /// The roles that it is a member of: their grants and policies are its own too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub member_of: BTreeSet<Ident>,
+}
+
+/// An enum type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnumType {
+    /// Namespace and name.
+    #[serde(flatten)]
+    pub name: TypeName,
+    /// Its values in their order, which comparisons use.
+    pub values: Vec<String>,
+    /// COMMENT ON TYPE, from the enum's doc comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// What tells one function from another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Signature {
+    /// Namespace and name.
+    #[serde(flatten)]
+    pub name: QualifiedName,
+    /// The types of its arguments as SQL text, such as `bigint, text`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arguments: String,
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.name, self.arguments)
+    }
+}
+
+/// A function that policies call, from a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name and arguments.
+    #[serde(flatten)]
+    pub signature: Signature,
+    /// Its parameters as they are written, with names and defaults.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub parameters: String,
+    /// What it returns, as SQL text.
+    pub returns: String,
+    /// The statement that makes it, from `CREATE OR REPLACE FUNCTION` on, without a semicolon.
+    pub sql: String,
+    /// The session roles whose policies call it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<Ident>,
+}
+
+/// A function that gives the groups of the transaction's user from a table of memberships.
+///
+/// It is made as SECURITY DEFINER, owned by a role that has one policy on that table: the user's own rows. So a policy
+/// of the table of memberships itself can use it without recursion, and row security stays forced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Membership {
+    /// The function's name in the namespace `authz`.
+    pub name: Ident,
+    /// The table of memberships.
+    pub table: TableName,
+    /// Its column with the group.
+    pub group: Ident,
+    /// The type of that column.
+    pub group_type: String,
+    /// Its column with the user.
+    pub user: Ident,
+    /// The claim that the user's column is compared with, such as `auth.user_id()`.
+    pub claim: String,
+    /// Which memberships count, as an SQL expression over the table's columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The session roles whose policies call it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<Ident>,
 }
 
 /// One table with all that belongs to it.
@@ -62,6 +211,9 @@ pub struct Table {
     /// Namespace and name.
     #[serde(flatten)]
     pub name: TableName,
+    /// The table is made elsewhere: only row security, policies and grants are declared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub existing: bool,
     /// COMMENT ON TABLE, from the struct's doc comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -95,15 +247,57 @@ pub struct Column {
     pub column_type: String,
     /// NOT NULL: every field that is not an `Option`.
     pub not_null: bool,
-    /// GENERATED ALWAYS AS IDENTITY.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub identity: bool,
+    /// GENERATED … AS IDENTITY.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The expression of GENERATED ALWAYS AS (…) STORED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
     /// The DEFAULT expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// COMMENT ON COLUMN, from the field's doc comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+}
+
+/// Who may give an identity column its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "IdentityText", into = "IdentityText")]
+pub enum Identity {
+    /// PostgreSQL alone: GENERATED ALWAYS AS IDENTITY.
+    Always,
+    /// An INSERT may: GENERATED BY DEFAULT AS IDENTITY.
+    ByDefault,
+}
+
+/// As the lock writes it: `true` or `"by default"`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum IdentityText {
+    Flag(bool),
+    Words(String),
+}
+
+impl From<Identity> for IdentityText {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::Always => Self::Flag(true),
+            Identity::ByDefault => Self::Words("by default".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<IdentityText> for Identity {
+    type Error = &'static str;
+
+    fn try_from(text: IdentityText) -> Result<Self, Self::Error> {
+        match text {
+            IdentityText::Flag(true) => Ok(Self::Always),
+            IdentityText::Words(words) if words == "by default" => Ok(Self::ByDefault),
+            _ => Err("expected `true` or `\"by default\"`"),
+        }
+    }
 }
 
 /// A table constraint.
@@ -130,16 +324,18 @@ pub enum ConstraintKind {
     ForeignKey(ForeignKey),
 }
 
-/// A reference of one column to a column of a table.
+/// A reference of columns to columns of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForeignKey {
-    /// The referring column.
-    pub column: Ident,
+    /// The referring columns.
+    #[serde(rename = "column", with = "one_or_more")]
+    pub columns: Vec<Ident>,
     /// The table referred to.
     pub table: TableName,
-    /// The column referred to.
-    pub references: Ident,
+    /// The columns referred to, pairwise.
+    #[serde(with = "one_or_more")]
+    pub references: Vec<Ident>,
     /// ON DELETE; NO ACTION by default.
     #[serde(default, skip_serializing_if = "ForeignKeyAction::is_default")]
     pub on_delete: ForeignKeyAction,
@@ -182,9 +378,21 @@ impl ForeignKeyAction {
 pub struct Index {
     /// Its name, as PostgreSQL would choose it.
     pub name: Ident,
+    /// UNIQUE.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unique: bool,
+    /// USING: the access method, `btree` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
     /// The indexed columns or expressions as SQL text, such as `user_id`, `created_at DESC` or `((id)::text)`.
     pub keys: Vec<String>,
-    /// The columns that the keys read.
+    /// INCLUDE: columns that the index carries beside its keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Ident>,
+    /// WHERE: which rows are in the index.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<String>,
+    /// All columns that the index reads.
     pub columns: Vec<Ident>,
 }
 
@@ -258,49 +466,173 @@ pub struct Grant {
 }
 
 impl Schema {
-    /// A schema of these tables with everything that follows from them: the `auth` functions and the roles.
-    ///
-    /// No tables give the empty schema.
-    #[must_use]
-    pub fn of(tables: impl IntoIterator<Item = Table>) -> Self {
-        let tables: BTreeMap<_, _> = tables
-            .into_iter()
-            .map(|table| (table.name.clone(), table))
-            .collect();
-        if tables.is_empty() {
-            return Self::default();
-        }
-        let named = tables
-            .values()
-            .flat_map(|table| &table.policies)
-            .flat_map(|policy| policy.roles.iter().cloned());
-        let known = [AUTHENTICATED, ANONYMOUS]
-            .into_iter()
-            .filter_map(|role| Ident::new(role).ok());
-        Self {
-            auth: Some(crate::auth::VERSION),
-            login_role: Ident::new(LOGIN_ROLE).ok(),
-            session_roles: known.chain(named).collect(),
-            tables,
-        }
-    }
-
-    /// The namespaces that the tables are in.
+    /// The namespaces that the tables and types are in.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<&Ident> {
-        self.tables.keys().map(|name| &name.namespace).collect()
+        let tables = self.tables.keys().map(|name| &name.namespace);
+        let types = self.enums.keys().map(|name| &name.namespace);
+        let functions = self.functions.keys().map(|signature| &signature.name.namespace);
+        tables.chain(types).chain(functions).collect()
     }
 
-    /// Which role needs USAGE on which namespace for the grants on its tables.
+    /// The namespaces that migrations make: those of no table that is made elsewhere.
+    #[must_use]
+    pub fn made_namespaces(&self) -> BTreeSet<&Ident> {
+        let existing = self.tables.values().filter(|table| table.existing);
+        let existing: BTreeSet<&Ident> = existing
+            .map(|table| &table.name.namespace)
+            .chain(&self.existing_namespaces)
+            .collect();
+        let made = |namespace: &&Ident| namespace.as_str() != "public" && !existing.contains(*namespace);
+        self.namespaces().into_iter().filter(made).collect()
+    }
+
+    /// Which role needs USAGE on which namespace: for the grants on its tables, for the functions that its policies
+    /// call, and for the types of columns.
     #[must_use]
     pub fn usages(&self) -> BTreeSet<(&Ident, &Ident)> {
-        let grants = self
-            .tables
-            .values()
-            .flat_map(|table| table.grants.iter().map(move |grant| (table, grant)));
-        grants
-            .map(|(table, grant)| (&table.name.namespace, &grant.role))
-            .collect()
+        let grants = self.tables.values().flat_map(|table| {
+            table
+                .grants
+                .iter()
+                .map(move |grant| (&table.name.namespace, &grant.role))
+        });
+        let calls = self.functions.values().flat_map(|function| {
+            function
+                .roles
+                .iter()
+                .map(move |role| (&function.signature.name.namespace, role))
+        });
+        let types = self.tables.values().flat_map(|table| {
+            let used = self
+                .enums
+                .keys()
+                .filter(|name| table.columns.iter().any(|column| column.is_of(name)));
+            used.flat_map(|name| {
+                table
+                    .grants
+                    .iter()
+                    .map(move |grant| (&name.namespace, &grant.role))
+            })
+        });
+        grants.chain(calls).chain(types).collect()
+    }
+
+    /// The sequences that defaults of columns count by (`nextval('…')`) and the roles that insert there. They need
+    /// USAGE; an identity column counts without.
+    #[must_use]
+    pub fn sequence_usages(&self) -> BTreeSet<(String, &Ident)> {
+        let mut usages = BTreeSet::new();
+        for table in self.tables.values() {
+            let sequences = table
+                .columns
+                .iter()
+                .filter_map(|column| sequence_of(column.default.as_deref()?));
+            for sequence in sequences {
+                let inserts = |grant: &&Grant| grant.privilege == Command::Insert;
+                usages.extend(
+                    table
+                        .grants
+                        .iter()
+                        .filter(inserts)
+                        .map(|grant| (sequence.to_owned(), &grant.role)),
+                );
+            }
+        }
+        usages
+    }
+
+    /// Whether a default, a check, a key or a generated column of a table calls a function.
+    #[must_use]
+    pub fn tables_call(&self, function: &Function) -> bool {
+        let name = &function.signature.name.name;
+        self.tables.values().any(|table| {
+            let columns = table
+                .columns
+                .iter()
+                .flat_map(|column| column.default.iter().chain(&column.generated));
+            let checks = table.constraints.iter().filter_map(Constraint::check);
+            let keys = table
+                .indexes
+                .iter()
+                .flat_map(|index| index.keys.iter().chain(&index.predicate));
+            columns
+                .chain(checks)
+                .chain(keys)
+                .any(|text| words::names(text, name))
+        })
+    }
+
+    /// Whether the role belongs to somebody else.
+    #[must_use]
+    pub fn is_existing_role(&self, role: &Ident) -> bool {
+        self.roles.get(role).is_some_and(|role| role.existing)
+    }
+}
+
+/// The sequence in a default of the form `nextval('name')`, as SQL.
+fn sequence_of(default: &str) -> Option<&str> {
+    let call = default
+        .strip_prefix("pg_catalog.")
+        .unwrap_or(default)
+        .strip_prefix("nextval(")?;
+    let name = call.trim_start().strip_prefix('\'')?;
+    name.split_once('\'').map(|(name, _)| name)
+}
+
+impl Membership {
+    /// Whether both are the same function, whoever may call it.
+    #[must_use]
+    pub fn is_same_function(&self, other: &Self) -> bool {
+        Self {
+            roles: other.roles.clone(),
+            ..self.clone()
+        } == *other
+    }
+}
+
+impl Constraint {
+    /// The expression of a CHECK.
+    #[must_use]
+    pub fn check(&self) -> Option<&String> {
+        match &self.kind {
+            ConstraintKind::Check(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column {
+    /// Whether it has this type, or holds an array of it.
+    #[must_use]
+    pub fn is_of(&self, name: &TypeName) -> bool {
+        let written = self.column_type.trim_end_matches("[]");
+        written == name.to_string()
+    }
+}
+
+impl Index {
+    /// An index over these keys, with nothing special about it.
+    #[must_use]
+    pub fn new(name: Ident, keys: Vec<String>, columns: Vec<Ident>) -> Self {
+        Self {
+            name,
+            unique: false,
+            method: None,
+            keys,
+            include: Vec::new(),
+            predicate: None,
+            columns,
+        }
+    }
+
+    /// Whether both are the same but for their names.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        Self {
+            name: other.name.clone(),
+            ..self.clone()
+        } == *other
     }
 }
 
@@ -321,6 +653,23 @@ impl Table {
     }
 }
 
+/// Whether an index or a key starts with this key, so that no other index is needed to look it up.
+#[must_use]
+pub fn is_led_by(key: &str, constraints: &[Constraint], indexes: &[Index]) -> bool {
+    let index_leads = |index: &Index| {
+        let order = index.keys.first().and_then(|first| first.strip_prefix(key));
+        let usable = index.method.is_none() && index.predicate.is_none();
+        usable && matches!(order, Some("" | " ASC" | " DESC"))
+    };
+    let constraint_leads = |constraint: &Constraint| match &constraint.kind {
+        ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
+            columns.first().is_some_and(|first| first.to_string() == key)
+        }
+        ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => false,
+    };
+    indexes.iter().any(index_leads) || constraints.iter().any(constraint_leads)
+}
+
 /// Joins the parts of a generated name with `_`, and cuts what is over 63 bytes with a hash of the whole, so that
 /// two long names never become one.
 #[must_use]
@@ -329,10 +678,7 @@ pub fn generated_name(parts: &[&str]) -> String {
     if name.len() <= MAX_IDENT_BYTES {
         return name;
     }
-    // FNV-1a: short, and the same on every machine and in every version.
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = hash(&name);
     let mut cut = MAX_IDENT_BYTES - 9;
     while !name.is_char_boundary(cut) {
         cut -= 1;
@@ -340,35 +686,107 @@ pub fn generated_name(parts: &[&str]) -> String {
     format!("{}_{hash:08x}", name.get(..cut).unwrap_or_default())
 }
 
-/// The tables as a list in the lock: a map's keys would repeat the names.
-mod table_list {
+/// FNV-1a: short, and the same on every machine and in every version.
+pub(crate) fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// A value that says its own key.
+trait Named<K> {
+    fn key(&self) -> K;
+}
+
+impl Named<Ident> for Role {
+    fn key(&self) -> Ident {
+        self.name.clone()
+    }
+}
+
+impl Named<TypeName> for EnumType {
+    fn key(&self) -> TypeName {
+        self.name.clone()
+    }
+}
+
+impl Named<Signature> for Function {
+    fn key(&self) -> Signature {
+        self.signature.clone()
+    }
+}
+
+impl Named<Ident> for Membership {
+    fn key(&self) -> Ident {
+        self.name.clone()
+    }
+}
+
+impl Named<TableName> for Table {
+    fn key(&self) -> TableName {
+        self.name.clone()
+    }
+}
+
+/// A map as a list in the lock: its keys would repeat the names.
+mod named_list {
     use std::collections::BTreeMap;
+    use std::fmt::Display;
 
     use serde::de::Error as _;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::{Table, TableName};
+    use super::Named;
 
-    pub(super) fn serialize<S: Serializer>(
-        tables: &BTreeMap<TableName, Table>,
+    pub(super) fn serialize<K, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
         s: S,
     ) -> Result<S::Ok, S::Error> {
-        s.collect_seq(tables.values())
+        s.collect_seq(map.values())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<BTreeMap<TableName, Table>, D::Error> {
-        let mut tables = BTreeMap::new();
-        for table in Vec::<Table>::deserialize(d)? {
-            if let Some(twice) = tables.insert(table.name.clone(), table) {
-                return Err(D::Error::custom(format!(
-                    "the table `{}` stands twice",
-                    twice.name
-                )));
+    pub(super) fn deserialize<'de, K, V, D>(d: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Ord + Clone + Display,
+        V: Named<K> + Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        let mut map = BTreeMap::new();
+        for item in Vec::<V>::deserialize(d)? {
+            let key = item.key();
+            if map.insert(key.clone(), item).is_some() {
+                return Err(D::Error::custom(format!("`{key}` stands twice")));
             }
         }
-        Ok(tables)
+        Ok(map)
+    }
+}
+
+/// A list in the lock that is written as its item where it has one.
+mod one_or_more {
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+    use crate::sql::Ident;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(Ident),
+        More(Vec<Ident>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(names: &[Ident], s: S) -> Result<S::Ok, S::Error> {
+        match names {
+            [name] => name.serialize(s),
+            names => names.serialize(s),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Ident>, D::Error> {
+        Ok(match OneOrMore::deserialize(d)? {
+            OneOrMore::One(name) => vec![name],
+            OneOrMore::More(names) => names,
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 #[cfg(feature = "parse")]
 pub mod expression;
 #[cfg(feature = "parse")]
+pub mod function;
+#[cfg(feature = "parse")]
 pub(crate) mod tree;
 
 use std::fmt;

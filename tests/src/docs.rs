@@ -10,10 +10,20 @@ pub struct Readme;
 #[derive(Debug)]
 pub struct Attributes;
 
+/// docs/commands.md
+#[doc = include_str!("../../docs/commands.md")]
+#[derive(Debug)]
+pub struct Commands;
+
 /// docs/migrations.md
 #[doc = include_str!("../../docs/migrations.md")]
 #[derive(Debug)]
 pub struct Migrations;
+
+/// docs/adopting.md
+#[doc = include_str!("../../docs/adopting.md")]
+#[derive(Debug)]
+pub struct Adopting;
 
 /// docs/runtime.md
 #[doc = include_str!("../../docs/runtime.md")]

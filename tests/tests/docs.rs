@@ -8,10 +8,12 @@
 
 use std::path::{Path, PathBuf};
 
+use authz_schema::config::Config;
+use authz_schema::declare::Declarations;
 use authz_schema::migration::script;
-use authz_schema::model::parse_table;
-use authz_schema::schema::Schema;
+use authz_schema::model::{Types, parse_model};
 use authz_schema::sql::expression::{Expression, Place};
+use authz_schema::sql::function::parse_function;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -68,6 +70,7 @@ fn every_code_block_is_of_a_language_that_the_tests_run() {
         "sql",
         "sh",
         "toml",
+        "json",
         "text",
     ];
     let mut seen = 0;
@@ -98,8 +101,12 @@ fn the_sql_of_the_readme_is_what_its_struct_becomes() {
             }
         })
         .unwrap();
-    let table = parse_table(&item.into()).unwrap();
-    let made = one_line(&script(&Schema::of([table])));
+    let model = parse_model(&item.into(), &Types::default()).unwrap();
+    let declared = Declarations {
+        tables: vec![model.table],
+        ..Declarations::default()
+    };
+    let made = one_line(&script(&declared.schema(&Config::default()).unwrap()));
     let mut checked = 0;
     for statement in readme("sql").split_inclusive(';') {
         let statement = one_line(statement);
@@ -110,6 +117,24 @@ fn the_sql_of_the_readme_is_what_its_struct_becomes() {
         checked += usize::from(!statement.is_empty());
     }
     assert!(checked >= 6, "only {checked} statements");
+}
+
+#[test]
+fn the_configuration_and_the_functions_of_the_pages_are_read() {
+    let (mut configurations, mut functions) = (0, 0);
+    for (path, page) in pages() {
+        for (language, text) in blocks(&page) {
+            if language == "toml" && text.contains("platform =") {
+                Config::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                configurations += 1;
+            }
+            if language == "sql" && text.contains("CREATE FUNCTION") {
+                parse_function(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                functions += 1;
+            }
+        }
+    }
+    assert!(configurations > 0 && functions > 0);
 }
 
 #[test]

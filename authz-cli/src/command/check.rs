@@ -4,71 +4,150 @@ use std::io::{self, Write};
 
 use authz_schema::migration::Migration;
 use authz_schema::schema::Schema;
+use serde::Serialize;
 
+use super::report::Report;
 use super::{CommandError, Outcome, count, read_models, shown};
 use crate::cli::Check;
-use crate::replay::{self, Difference};
+use crate::expand::{SeenBy, Unseen};
+use crate::folder::LOCK;
+use crate::history::{self, Problem};
+use crate::replay;
+use crate::replay::catalogue::Difference;
 
-pub(super) fn run(
-    arguments: &Check,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<Outcome, CommandError> {
-    let (_, folder, models) = read_models(&arguments.project, err)?;
-    let lock = folder.lock()?;
-    let mut outcome = Outcome::Fine;
-    if let Some(migration) = Migration::with_renames(&lock, &models.schema, &models.renames) {
-        outcome = Outcome::Found;
-        writeln!(
-            err,
-            "the models differ from the migrations; `cargo authz generate NAME` would write:\n"
-        )?;
-        writeln!(out, "{}", migration.up)?;
-    }
-    if arguments.no_replay {
-        writeln!(err, "the migrations were not replayed (--no-replay)")?;
-        return Ok(outcome);
-    }
-    let differences = replay::compare(folder.path(), &lock)?;
-    if !differences.is_empty() {
-        outcome = Outcome::Found;
-        writeln!(
-            err,
-            "the migrations make something else than {} declares:\n",
-            shown(&folder.path().join(crate::folder::LOCK))
-        )?;
-        print(&differences, out)?;
-    }
-    if outcome == Outcome::Fine {
-        writeln!(err, "{}", summary(&lock))?;
-    }
-    Ok(outcome)
+/// What `check` found.
+#[derive(Serialize)]
+pub(super) struct Checked {
+    /// Where the scan and the compiler do not see the same structs; only with `--expand`.
+    unseen: Vec<Unseen>,
+    /// What merges did to the folder.
+    problems: Vec<Problem>,
+    /// The up files that `generate` would write.
+    pending: Vec<String>,
+    /// Whether the migrations were replayed.
+    replayed: bool,
+    /// Where the migrations make something else than the lock declares.
+    differences: Vec<Difference>,
+    tables: usize,
+    policies: usize,
+    #[serde(skip)]
+    lock: String,
 }
 
-fn print(differences: &[Difference], out: &mut dyn Write) -> io::Result<()> {
-    for Difference {
-        object,
-        declared,
-        replayed,
-    } in differences
-    {
-        writeln!(out, "{object}")?;
-        for (who, text) in [("declared", declared), ("replayed", replayed)] {
-            writeln!(out, "    {who}: {}", text.as_deref().unwrap_or("missing"))?;
+pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
+    let (project, folder, models) = read_models(&arguments.project)?;
+    let lock = folder.lock()?;
+    let mut problems = history::problems(&folder, &lock)?;
+    if let Some(base) = &arguments.base {
+        problems.extend(history::problems_since(&folder, base)?);
+    }
+    let lock = lock.schema;
+    let pending = Migration::with_renames(
+        &lock,
+        &models.schema,
+        &models.renames,
+        &project.config.lock_timeout,
+    );
+    let differences = if arguments.no_replay {
+        Vec::new()
+    } else {
+        replay::compare(folder.path(), &lock)?
+    };
+    Ok(Checked {
+        unseen: models.unseen,
+        problems,
+        pending: pending
+            .into_iter()
+            .flat_map(|migration| migration.parts)
+            .map(|part| part.up)
+            .collect(),
+        replayed: !arguments.no_replay,
+        differences,
+        tables: lock.tables.len(),
+        policies: policies(&lock),
+        lock: shown(&folder.path().join(LOCK)),
+    })
+}
+
+impl Report for Checked {
+    fn outcome(&self) -> Outcome {
+        if self.unseen.is_empty()
+            && self.problems.is_empty()
+            && self.pending.is_empty()
+            && self.differences.is_empty()
+        {
+            Outcome::Fine
+        } else {
+            Outcome::Found
         }
     }
-    Ok(())
+
+    fn print(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        if !self.unseen.is_empty() {
+            writeln!(
+                err,
+                "the scan of the source and the compiler do not see the same structs:\n"
+            )?;
+        }
+        for Unseen {
+            name,
+            file,
+            line,
+            seen_by,
+        } in &self.unseen
+        {
+            let who = match seen_by {
+                SeenBy::Scan => "only the scan sees it",
+                SeenBy::Expand => "only the compiler sees it",
+                SeenBy::BothOtherwise => "the compiler sees other fields or attributes",
+            };
+            writeln!(out, "{name} ({}:{line})\n    {who}", file.display())?;
+        }
+        if !self.problems.is_empty() {
+            writeln!(err, "the migrations do not follow one another:\n")?;
+        }
+        for Problem { file, message, .. } in &self.problems {
+            writeln!(out, "{file}\n    {message}")?;
+        }
+        if !self.pending.is_empty() {
+            writeln!(
+                err,
+                "the models differ from the migrations; `cargo authz generate NAME` would write:\n"
+            )?;
+        }
+        for up in &self.pending {
+            writeln!(out, "{up}")?;
+        }
+        if !self.differences.is_empty() {
+            writeln!(
+                err,
+                "the migrations make something else than {} declares:\n",
+                self.lock
+            )?;
+        }
+        for difference in &self.differences {
+            difference.print("declared", "replayed", out)?;
+        }
+        if !self.replayed {
+            writeln!(err, "the migrations were not replayed (--no-replay)")?;
+        } else if self.outcome() == Outcome::Fine {
+            writeln!(err, "{}", self.summary())?;
+        }
+        Ok(())
+    }
 }
 
-fn summary(schema: &Schema) -> String {
-    let policies: usize = schema.tables.values().map(|table| table.policies.len()).sum();
-    let policies = if policies == 1 {
-        "1 policy".to_owned()
-    } else {
-        format!("{policies} policies")
-    };
-    format!(
-        "models, lock and migrations agree: {}, {policies}",
-        count(schema.tables.len(), "table")
-    )
+impl Checked {
+    fn summary(&self) -> String {
+        let policies = match self.policies {
+            1 => "1 policy".to_owned(),
+            number => format!("{number} policies"),
+        };
+        let tables = count(self.tables, "table");
+        format!("models, lock and migrations agree: {tables}, {policies}")
+    }
+}
+
+fn policies(schema: &Schema) -> usize {
+    schema.tables.values().map(|table| table.policies.len()).sum()
 }

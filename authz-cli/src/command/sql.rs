@@ -7,12 +7,8 @@ use authz_schema::migration;
 use super::{CommandError, Outcome, read_models};
 use crate::cli::Sql;
 
-pub(super) fn run(
-    arguments: &Sql,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> Result<Outcome, CommandError> {
-    let (_, _, models) = read_models(&arguments.project, err)?;
+pub(super) fn run(arguments: &Sql, out: &mut dyn Write) -> Result<Outcome, CommandError> {
+    let (_, _, models) = read_models(&arguments.project)?;
     out.write_all(migration::script(&models.schema).as_bytes())?;
     Ok(Outcome::Fine)
 }

@@ -71,12 +71,19 @@ fn targets_are_the_library_and_the_binaries_that_are_built() {
         ("benches/three.rs", ""),
         ("build.rs", ""),
     ]);
-    let mut targets = fixture.project().targets;
-    targets.sort();
+    let targets = fixture.project().targets;
+    let mut roots: Vec<_> = targets.iter().map(|target| target.root.clone()).collect();
+    roots.sort();
     assert_eq!(
-        targets,
+        roots,
         ["src/bin/tool.rs", "src/lib.rs", "src/main.rs"].map(|path| fixture.path(path))
     );
+    let tool = targets
+        .iter()
+        .find(|target| target.root.ends_with("tool.rs"))
+        .unwrap();
+    assert_eq!(tool.cargo_flags, ["--bin", "tool"]);
+    assert!(targets[0].is_library());
 }
 
 #[test]

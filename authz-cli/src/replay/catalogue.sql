@@ -1,5 +1,6 @@
--- The objects of the given tables (namespaces in $1, names in $2, pairwise) and of the auth namespace, as rows of
--- what it is and what PostgreSQL says it is. Read with an empty search path, so that names are whole.
+-- The objects of the given tables (namespaces in $1, names in $2, pairwise), all functions of the namespaces $3, the functions with
+-- the signatures $4, and the enum types $5, as rows of what it is and what PostgreSQL says it is. Read with an empty search path, so that
+-- names are whole.
 WITH wanted AS (
     SELECT namespace, name FROM unnest($1::text[], $2::text[]) AS wanted (namespace, name)
 ),
@@ -74,21 +75,42 @@ objects (object, definition) AS (
     LEFT JOIN pg_roles r ON r.oid = g.grantee
     GROUP BY r.rolname, t.name, a.attname
     UNION ALL
+    SELECT format('grants to %s on sequence %s', coalesce(quote_ident(r.rolname), 'PUBLIC'), s.oid::regclass),
+           string_agg(g.privilege_type || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, ', ' ORDER BY g.privilege_type)
+    FROM tables t
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+        AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    CROSS JOIN aclexplode(s.relacl) g
+    LEFT JOIN pg_roles r ON r.oid = g.grantee
+    WHERE g.grantee <> s.relowner
+    GROUP BY r.rolname, s.oid
+    UNION ALL
     SELECT format('function %s', f.oid::regprocedure),
-           concat_ws(E'\n', pg_get_functiondef(f.oid), 'granted to ' ||
+           concat_ws(E'\n', pg_get_functiondef(f.oid),
+               -- With the rights of its owner it runs only as SECURITY DEFINER.
+               CASE WHEN f.prosecdef THEN 'owned by ' || f.proowner::regrole END,
+               'granted to ' ||
                (SELECT string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
                 FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) g LEFT JOIN pg_roles r ON r.oid = g.grantee
                 WHERE g.grantee <> f.proowner))
     FROM pg_proc f
     JOIN pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = 'auth'
+    WHERE n.nspname = ANY ($3::text[]) OR f.oid IN (SELECT to_regprocedure(signature) FROM unnest($4::text[]) AS declared (signature))
+    UNION ALL
+    SELECT format('type %s', e.oid::regtype),
+           concat_ws(' ',
+               (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = e.oid),
+               'comment ' || quote_literal(obj_description(e.oid, 'pg_type')))
+    FROM pg_type e
+    WHERE e.typtype = 'e' AND e.oid IN (SELECT to_regtype(name) FROM unnest($5::text[]) AS declared (name))
     UNION ALL
     SELECT format('usage of schema %I', n.nspname),
            string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC') || ' ' || g.privilege_type, ', ' ORDER BY r.rolname, g.privilege_type)
     FROM pg_namespace n
     CROSS JOIN aclexplode(n.nspacl) g
     LEFT JOIN pg_roles r ON r.oid = g.grantee
-    WHERE (n.nspname = 'auth' OR n.nspname IN (SELECT namespace FROM wanted)) AND g.grantee <> n.nspowner
+    WHERE (n.nspname = ANY ($3::text[]) OR n.nspname IN (SELECT namespace FROM wanted)) AND g.grantee <> n.nspowner
     GROUP BY n.nspname
 )
 SELECT object, definition FROM objects ORDER BY object

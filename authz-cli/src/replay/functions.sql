@@ -5,7 +5,10 @@ JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname !~ '^pg_(temp|toast)'
     AND f.prokind IN ('f', 'p')
-    AND f.oid::pg_catalog.regprocedure::text <> ALL ($1::text[])
+    AND f.oid NOT IN (
+        SELECT pg_catalog.to_regprocedure(signature) FROM pg_catalog.unnest($1::text[]) AS declared (signature)
+        WHERE pg_catalog.to_regprocedure(signature) IS NOT NULL
+    )
     -- Those of extensions come and go with them.
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend d

@@ -9,6 +9,7 @@ use syn::punctuated::Punctuated;
 use syn::visit::Visit as _;
 use syn::{Attribute, Block, Expr, Item, ItemMod, Lit, Macro, Meta, Token};
 
+use super::names::OurDerive;
 use super::place::Place;
 use super::walk::Walk;
 
@@ -54,8 +55,8 @@ impl Walk<'_> {
             rest = match rest {
                 // `derive(…, Table, …)`
                 [TokenTree::Ident(word), TokenTree::Group(list), next @ ..] if word == "derive" => {
-                    if self.names.list_names_table(list.stream(), true) {
-                        self.error(word.span(), IN_MACRO);
+                    if self.names.list_names(OurDerive::Table, list.stream(), true) {
+                        self.hidden(word.span(), IN_MACRO);
                     }
                     next
                 }
@@ -84,7 +85,7 @@ impl Walk<'_> {
                     TokenTree::Punct(end),
                     next @ ..,
                 ] if word == "mod" && dollar.as_char() == '$' && end.as_char() == ';' => {
-                    self.error(word.span(), OPAQUE_MODULE);
+                    self.hidden(word.span(), OPAQUE_MODULE);
                     next
                 }
                 // `mod name;` and `mod name { … }`
@@ -121,8 +122,8 @@ impl Walk<'_> {
             return;
         };
         let before = Attribute::parse_outer.parse2(before.clone()).unwrap_or_default();
-        if name == "rls" && !self.names.derives_table(&before) {
-            self.error(name.span(), RLS_IN_MACRO);
+        if name == "rls" && !self.names.derives(OurDerive::Table, &before) {
+            self.hidden(name.span(), RLS_IN_MACRO);
         }
     }
 
@@ -171,7 +172,7 @@ impl Walk<'_> {
             Ok(self.constant_path(&path))
         });
         let Ok(Some(path)) = path else {
-            return self.error(span, OPAQUE_INCLUDE);
+            return self.hidden(span, OPAQUE_INCLUDE);
         };
         let folder = self.file.parent().map(PathBuf::from).unwrap_or_default();
         let file = folder.join(path);

@@ -1,4 +1,4 @@
-//! Tells the derive `authz::Table` from other derives of that name, as far as one file says.
+//! Tells the derives `authz::Table` and `authz::Type` from other derives of these names, as far as one file says.
 //!
 //! Names are not resolved across files. That loses nothing: every model has an `#[rls]`, which no struct without our
 //! derive can have, so a struct with `#[rls]` whose derive is not recognised is an error and not an omission.
@@ -13,8 +13,21 @@ use syn::{Attribute, Item, Path, Token, UseTree};
 
 use super::cfg::Cfg;
 
-/// The derive's name.
-const DERIVE: &str = "Table";
+/// A derive of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OurDerive {
+    Table,
+    Type,
+}
+
+impl OurDerive {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Table => "Table",
+            Self::Type => "Type",
+        }
+    }
+}
 
 /// The names that the `use` items of one module or block bring in.
 #[derive(Debug, Default, Clone)]
@@ -93,30 +106,31 @@ impl Names {
         }
     }
 
-    /// Whether one of the derives among `attrs` is ours.
-    pub(super) fn derives_table(&self, attrs: &[Attribute]) -> bool {
-        let has_rls = has_rls(attrs);
+    /// Whether one of the derives among `attrs` is this one of ours.
+    pub(super) fn derives(&self, derive: OurDerive, attrs: &[Attribute]) -> bool {
+        let marked = derive == OurDerive::Table && has_rls(attrs);
         let mut derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
         derives.any(|attr| {
             attr.meta
                 .require_list()
-                .is_ok_and(|list| self.list_names_table(list.tokens.clone(), has_rls))
+                .is_ok_and(|list| self.list_names(derive, list.tokens.clone(), marked))
         })
     }
 
-    /// Whether the inside of a `derive(…)` names ours. `$path` of a macro counts as ours if it ends in `Table`.
-    pub(super) fn list_names_table(&self, list: TokenStream, has_rls: bool) -> bool {
+    /// Whether the inside of a `derive(…)` names this one of ours. `$path` of a macro counts as ours if it ends in
+    /// its name. `marked` is whether the type has an attribute that only ours knows.
+    pub(super) fn list_names(&self, derive: OurDerive, list: TokenStream, marked: bool) -> bool {
         match Punctuated::<Path, Token![,]>::parse_terminated.parse2(list.clone()) {
-            Ok(paths) => paths.iter().any(|path| self.is_table(path, has_rls)),
+            Ok(paths) => paths.iter().any(|path| self.is_ours(derive, path, marked)),
             Err(_) => list
                 .into_iter()
-                .any(|token| matches!(token, TokenTree::Ident(ident) if ident == DERIVE)),
+                .any(|token| matches!(token, TokenTree::Ident(ident) if ident == derive.name())),
         }
     }
 
-    fn is_table(&self, path: &Path, has_rls: bool) -> bool {
+    fn is_ours(&self, derive: OurDerive, path: &Path, has_rls: bool) -> bool {
         let path = self.resolve(path);
-        if path.last().is_none_or(|last| last != DERIVE) {
+        if path.last().is_none_or(|last| last != derive.name()) {
             return false;
         }
         match path.as_slice() {

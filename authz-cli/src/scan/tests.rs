@@ -216,14 +216,14 @@ fn rls_without_a_derive_that_the_scan_recognises_is_an_error() {
         fixture.errors(),
         [
             "src/lib.rs:4:8: `Todo` has `#[rls]`, and the scan does not find our derive on it; write \
-         `#[derive(authz::Table)]`"
+         `#[derive(authz::Table)]`, or collect with `--expand`"
         ]
     );
 }
 
 #[test]
 fn a_table_that_a_macro_writes_is_an_error() {
-    let message = "`derive(Table)` inside a macro cannot be read from source; write the struct out";
+    let message = "`derive(Table)` inside a macro cannot be read from source; write the struct out, or collect with `--expand`";
     let fixture = lib("macro_rules! table {
     ($name:ident) => { #[derive(Debug, Table)] #[rls(select = \"true\")] struct $name { id: i64 } };
 }
@@ -240,7 +240,7 @@ wrap! { #[derive(Model)] #[rls(select = \"true\")] struct C { id: i64 } }
             format!("src/lib.rs:2:26: {message}"),
             format!("src/lib.rs:5:15: {message}"),
             format!("src/lib.rs:7:10: {message}"),
-            "src/lib.rs:9:28: `#[rls]` inside a macro cannot be read from source; write the struct out"
+            "src/lib.rs:9:28: `#[rls]` inside a macro cannot be read from source; write the struct out, or collect with `--expand`"
                 .to_owned(),
         ]
     );
@@ -261,9 +261,9 @@ macro_rules! load { ($n:ident) => { mod $n; } }";
         fixture.errors(),
         [
             "src/lib.rs:1:63: a macro decides whether the table `Odd` exists, which the scan cannot know; write it out \
-         instead",
+         instead, or collect with `--expand`",
             "src/lib.rs:2:37: a module that a macro names cannot be followed, and may hold tables; write the `mod` item \
-         out",
+         out, or collect with `--expand`",
         ]
     );
 }
@@ -380,7 +380,7 @@ fn a_cfg_that_only_the_compiler_knows_is_an_error_if_it_decides_about_a_model() 
     let decides = |place: &str, cfg: &str, what: &str| {
         format!(
             "src/lib.rs:{place}: `cfg({cfg})` decides whether {what} exists, which the scan cannot know; use a \
-                 feature of the package instead"
+                 feature of the package instead, or collect with `--expand`"
         )
     };
     assert_eq!(

@@ -16,6 +16,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 walk.visit_type_item(item, attrs);
                 visit::visit_item(walk, item);
             }
+            Item::Type(alias) => walk.visit_alias(alias),
             _ => visit::visit_item(walk, item),
         });
     }

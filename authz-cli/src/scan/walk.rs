@@ -12,11 +12,16 @@ use syn::{Attribute, Expr, File, Item, ItemMod, Lit, Meta};
 use super::cfg::{Cfg, Resolved};
 use super::names::Names;
 use super::place::Place;
-use super::{Model, ScanError, shown};
+use super::{Declares, Model, ScanError, shown};
 use crate::project::Project;
 
 /// A file without any of these words holds no model, and leads to no file that does: it is not parsed.
-const WORDS: [&str; 4] = ["Table", "rls", "mod", "include"];
+const WORDS: [&str; 5] = ["Table", "Type", "rls", "mod", "include"];
+
+/// Whether a line starts a `type name = …;` of a file's own module.
+fn is_alias(line: &str) -> bool {
+    line.starts_with("type ") || (line.starts_with("pub") && line.contains(" type "))
+}
 
 /// The walk, and where it stands.
 #[derive(Debug)]
@@ -71,25 +76,32 @@ impl<'p> Walk<'p> {
         });
     }
 
-    pub(super) fn finish(mut self) -> Result<Vec<Model>, Vec<ScanError>> {
-        if self.errors.is_empty() {
-            self.models
-                .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-            return Ok(self.models);
-        }
+    pub(super) fn finish(mut self) -> (Vec<Model>, Vec<ScanError>) {
+        self.models
+            .sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         self.errors.sort();
         self.errors.dedup();
-        Err(self.errors)
+        (self.models, self.errors)
     }
 
     /// Reports a mistake in the current file.
     pub(super) fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.report(span, message.into(), false);
+    }
+
+    /// Reports a place of the current file behind which only the compiler sees.
+    pub(super) fn hidden(&mut self, span: Span, message: &str) {
+        self.report(span, format!("{message}, or collect with `--expand`"), true);
+    }
+
+    fn report(&mut self, span: Span, message: String, hidden: bool) {
         let start = span.start();
         self.errors.push(ScanError {
             file: shown(&self.file),
             line: start.line,
             column: start.column + 1,
-            message: message.into(),
+            message,
+            hidden,
         });
     }
 
@@ -104,7 +116,7 @@ impl<'p> Walk<'p> {
         let message =
             format!("{cause} decides whether {what} exists, which the scan cannot know; {way_out} instead");
         let file = mem::replace(&mut self.file, doubt.file);
-        self.error(doubt.span, message);
+        self.hidden(doubt.span, &message);
         self.file = file;
     }
 
@@ -117,16 +129,18 @@ impl<'p> Walk<'p> {
     }
 
     /// Adds a model of the current file, unless another target has led to it before.
-    pub(super) fn add_model(&mut self, input: syn::DeriveInput) {
+    pub(super) fn add_model(&mut self, declares: Declares, input: syn::DeriveInput) {
         let start = input.ident.span().start();
         let (line, column) = (start.line, start.column + 1);
         let canonical = self.stack.last().cloned().unwrap_or_default();
         if self.seen.insert((canonical, line, column)) {
             self.models.push(Model {
+                declares,
                 file: shown(&self.file),
                 input,
                 line,
                 column,
+                expanded: false,
             });
         }
     }
@@ -150,7 +164,8 @@ impl<'p> Walk<'p> {
         if self.stack.contains(&canonical) {
             return self.error(from, format!("`{name}` contains itself"));
         }
-        if !WORDS.iter().any(|word| text.contains(word)) {
+        let aliases = || text.lines().any(is_alias);
+        if !WORDS.iter().any(|word| text.contains(word)) && !aliases() {
             return;
         }
         self.stack.push(canonical);

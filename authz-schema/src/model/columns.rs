@@ -2,18 +2,19 @@
 
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
 
-use crate::schema::{Column, TableName};
+use crate::schema::{Column, Identity, TableName};
 use crate::sql::expression::{Expression, Place};
 use crate::sql::{Ident, expression};
 
-use super::arguments::Arguments;
-use super::{Errors, doc_comment, former_name, ident, types};
+use super::arguments::{Argument, Arguments, Value};
+use super::types::{self, Types};
+use super::{Errors, Scope, doc_comment, former_name, ident};
 
 const COLUMN_KEYS: &[&str] = &[
     "check",
     "default",
+    "generated",
     "identity",
     "index",
     "name",
@@ -47,12 +48,32 @@ pub(super) struct ColumnModel {
     pub(super) on_delete: Option<syn::LitStr>,
     pub(super) on_update: Option<syn::LitStr>,
     pub(super) renamed_from: Option<Ident>,
+    /// The expression of a generated column, which names other columns.
+    pub(super) generated: Option<syn::LitStr>,
+    /// The type that the compiler must know the SQL type of, where its name does not tell.
+    pub(super) undeclared: Option<proc_macro2::TokenStream>,
+}
+
+impl ColumnModel {
+    /// Whether it has an option that CREATE TABLE would need.
+    pub(super) fn says_how_it_is_made(&self) -> bool {
+        self.primary_key.is_some()
+            || self.unique
+            || self.index
+            || self.check.is_some()
+            || self.references.is_some()
+            || self.renamed_from.is_some()
+            || self.generated.is_some()
+            || self.column.identity.is_some()
+            || self.column.default.is_some()
+    }
 }
 
 /// Reads a field. `None` when its name cannot be told.
 pub(super) fn read(
     field: &syn::Field,
     table: Option<&TableName>,
+    types: &Types,
     errors: &mut Errors,
 ) -> Option<ColumnModel> {
     let mut options = Arguments::of(&field.attrs, "column", COLUMN_KEYS, errors);
@@ -61,15 +82,20 @@ pub(super) fn read(
         Some(text) => ident(&text.value(), text.span(), errors),
         None => ident(&field_name.unraw().to_string(), field_name.span(), errors),
     };
+    let mut undeclared = None;
     let column_type = match options.text("type", errors) {
         Some(text) => written_type(&text, errors),
-        None => types::of(&field.ty)
-            .map_err(|why| errors.add(field.ty.span(), why))
-            .ok(),
+        None => types.read(&field.ty, &mut undeclared, errors),
     };
     let nullable = types::is_option(&field.ty);
     let primary_key = options.flag("primary_key", errors);
-    let identity = options.flag("identity", errors);
+    let identity = options
+        .one("identity", errors)
+        .and_then(|argument| identity(argument, errors));
+    let generated = options.one("generated", errors).and_then(|argument| {
+        let span = argument.key.span();
+        argument.sql(errors).map(|text| (span, text))
+    });
     let default = options.one("default", errors).and_then(|argument| {
         let span = argument.key.span();
         argument.sql(errors).map(|text| (span, text))
@@ -77,7 +103,7 @@ pub(super) fn read(
     if let Some(span) = primary_key.filter(|_| nullable) {
         errors.add(span, "a primary key cannot be NULL; remove the `Option`");
     }
-    if let Some(span) = identity {
+    if let Some((span, _)) = identity {
         if nullable {
             errors.add(span, "an identity column cannot be NULL; remove the `Option`");
         }
@@ -90,6 +116,11 @@ pub(super) fn read(
         if let Some((span, _)) = default {
             errors.add(span, "an identity column has no default; PostgreSQL counts it up");
         }
+    }
+    if let Some((span, _)) = &generated
+        && (identity.is_some() || default.is_some())
+    {
+        errors.add(*span, "a generated column has neither `default` nor `identity`");
     }
     let default = default.and_then(|(_, text)| expression_of(&text, Place::Default, errors));
     let model = ColumnModel {
@@ -106,12 +137,16 @@ pub(super) fn read(
         on_delete: options.text("on_delete", errors),
         on_update: options.text("on_update", errors),
         renamed_from: former_name(&mut options, name.as_ref()?, errors),
+        generated: generated.map(|(_, text)| text),
+        undeclared,
         column: Column {
             name: name?,
             // A field of unknown type still has a name that policies may use.
             column_type: column_type.unwrap_or_default(),
             not_null: !nullable,
-            identity: identity.is_some(),
+            identity: identity.map(|(_, identity)| identity),
+            // Filled in when all columns are known.
+            generated: None,
             default: default.map(|expression| expression.as_str().to_owned()),
             comment: doc_comment(&field.attrs),
         },
@@ -132,6 +167,59 @@ pub(super) fn read(
         );
     }
     Some(model)
+}
+
+/// Reads the expressions of generated columns, which may name any column that is not generated itself.
+pub(super) fn read_generated(
+    columns: &mut [ColumnModel],
+    table: &TableName,
+    whole: bool,
+    errors: &mut Errors,
+) {
+    let generated: Vec<(usize, syn::LitStr)> = columns
+        .iter()
+        .enumerate()
+        .filter_map(|(index, column)| Some((index, column.generated.clone()?)))
+        .collect();
+    for (index, text) in generated {
+        let scope = Scope {
+            table,
+            columns: whole.then_some(&*columns),
+        };
+        let Some(expression) = scope.expression(&text, Place::Generated, errors) else {
+            continue;
+        };
+        let named = scope.read_by(&expression);
+        let other = columns
+            .iter()
+            .find(|column| column.generated.is_some() && named.contains(&column.column.name));
+        if let Some(other) = other {
+            errors.add(
+                text.span(),
+                format!(
+                    "`{}` is generated too; a generated column reads plain columns only",
+                    other.column.name.as_str()
+                ),
+            );
+        } else if let Some(model) = columns.get_mut(index) {
+            model.column.generated = Some(expression.as_str().to_owned());
+        }
+    }
+}
+
+/// `identity` or `identity = "by default"`.
+fn identity(argument: Argument, errors: &mut Errors) -> Option<(Span, Identity)> {
+    let span = argument.key.span();
+    match argument.value {
+        Value::Flag => Some((span, Identity::Always)),
+        Value::Literal(syn::Lit::Str(text)) if text.value() == "by default" => {
+            Some((span, Identity::ByDefault))
+        }
+        _ => {
+            errors.add(span, "expected `identity` or `identity = \"by default\"`");
+            None
+        }
+    }
 }
 
 /// Refuses two fields that become one column.

@@ -3,18 +3,21 @@
 use proc_macro2::Span;
 
 use crate::schema::{
-    Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table, TableName, generated_name,
+    Constraint, ConstraintKind, ForeignKey, Index, Table, TableName, generated_name, is_led_by,
 };
 use crate::sql::Ident;
 use crate::sql::expression::Place;
 
-use super::arguments::{Argument, Arguments, Value};
+use super::arguments::Arguments;
 use super::columns::ColumnModel;
+use super::lists::{self, IndexModel};
 use super::policies::Rules;
 use super::{Errors, Scope};
 
 pub(super) const TABLE_KEYS: &[&str] = &[
     "check",
+    "existing",
+    "foreign_key",
     "index",
     "name",
     "primary_key",
@@ -41,13 +44,18 @@ pub(super) fn read(
     primary_key(options, columns, scope, &mut made, errors);
     for argument in options.all("unique") {
         let span = argument.key.span();
-        let names = plain_columns(argument, scope, errors);
+        let names = lists::plain_columns(argument, scope, errors);
         made.unique(&names, span, errors);
     }
     for argument in options.all("index") {
         let span = argument.key.span();
-        if let Some((keys, names)) = index_keys(argument, scope, errors) {
-            made.index(keys, names, span, errors);
+        if let Some(index) = lists::index(argument, scope, errors) {
+            made.index(index, span, errors);
+        }
+    }
+    for argument in options.all("foreign_key") {
+        if let Some(key) = lists::foreign_key(argument, scope, errors) {
+            made.foreign_key(key);
         }
     }
     for argument in options.all("check") {
@@ -61,16 +69,50 @@ pub(super) fn read(
             made.unique(std::slice::from_ref(name), model.span, errors);
         }
         if model.index {
-            made.index(vec![name.to_string()], vec![name.clone()], model.span, errors);
+            let index = IndexModel::of(name);
+            made.index(index, model.span, errors);
         }
         if let Some(text) = &model.check {
             made.check(&[name.as_str()], text, scope, errors);
         }
         if let Some(text) = &model.references {
-            made.foreign_key(model, text, errors);
+            let (on_delete, on_update) = (model.on_delete.as_ref(), model.on_update.as_ref());
+            if let Some(key) = lists::reference(vec![name.clone()], text, on_delete, on_update, errors) {
+                made.foreign_key(key);
+            }
         }
     }
     (made.constraints, made.indexes)
+}
+
+/// Refuses what would say how a table is made that is made elsewhere.
+pub(super) fn refuse_what_is_made_elsewhere(
+    options: &mut Arguments,
+    former_name: Option<&Ident>,
+    columns: &[ColumnModel],
+    input: &syn::DeriveInput,
+    errors: &mut Errors,
+) {
+    for key in ["check", "foreign_key", "index", "primary_key", "unique"] {
+        for argument in options.all(key) {
+            errors.add(
+                argument.key.span(),
+                format!("an `existing` table is made elsewhere; `{key}` would change nothing"),
+            );
+        }
+    }
+    if former_name.is_some() {
+        errors.add(
+            input.ident.span(),
+            "an `existing` table is renamed elsewhere; remove `renamed_from`",
+        );
+    }
+    for model in columns.iter().filter(|model| model.says_how_it_is_made()) {
+        errors.add(
+            model.span,
+            "an `existing` table is made elsewhere; its columns take `name`, `type`, `readonly` and `server` only",
+        );
+    }
 }
 
 /// Adds an index for each column that a policy compares, unless one leads with it already.
@@ -99,19 +141,7 @@ pub(super) fn add_policy_indexes(
             }
             Some(_) => continue,
         };
-        let leads = |index: &Index| {
-            index.keys.first().is_some_and(|first| {
-                let order = first.strip_prefix(&key);
-                matches!(order, Some("" | " ASC" | " DESC"))
-            })
-        };
-        let constraint_leads = |constraint: &Constraint| match &constraint.kind {
-            ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
-                columns.first().is_some_and(|first| first.to_string() == key)
-            }
-            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => false,
-        };
-        if indexes.iter().any(leads) || constraints.iter().any(constraint_leads) {
+        if is_led_by(&key, constraints, indexes) {
             continue;
         }
         let cast = comparison.cast.as_deref().filter(|_| key.starts_with('('));
@@ -121,11 +151,7 @@ pub(super) fn add_policy_indexes(
             .chain(["idx"])
             .collect();
         if let Ok(name) = Ident::new(generated_name(&parts)) {
-            indexes.push(Index {
-                name,
-                keys: vec![key],
-                columns: vec![column.name.clone()],
-            });
+            indexes.push(Index::new(name, vec![key], vec![column.name.clone()]));
         }
     }
 }
@@ -179,11 +205,21 @@ impl Made<'_> {
         }
     }
 
-    fn index(&mut self, keys: Vec<String>, columns: Vec<Ident>, span: Span, errors: &mut Errors) {
-        if self.indexes.iter().any(|index| index.keys == keys) {
+    fn index(&mut self, model: IndexModel, span: Span, errors: &mut Errors) {
+        let names: Vec<&str> = model.named_after.iter().map(Ident::as_str).collect();
+        let Some(name) = model.name.clone().or_else(|| self.name(&names, "idx")) else {
+            return;
+        };
+        let index = model.into_index(name);
+        if self.indexes.iter().any(|other| other.is_like(&index)) {
             errors.add(span, "this index stands twice");
-        } else if let Some(name) = self.name(&columns.iter().map(Ident::as_str).collect::<Vec<_>>(), "idx") {
-            self.indexes.push(Index { name, keys, columns });
+        } else if self.indexes.iter().any(|other| other.name == index.name) {
+            errors.add(
+                span,
+                format!("the index name `{}` stands twice", index.name.as_str()),
+            );
+        } else {
+            self.indexes.push(index);
         }
     }
 
@@ -197,26 +233,10 @@ impl Made<'_> {
         }
     }
 
-    fn foreign_key(&mut self, model: &ColumnModel, text: &syn::LitStr, errors: &mut Errors) {
-        let mut action = |text: Option<&syn::LitStr>| match text {
-            None => ForeignKeyAction::default(),
-            Some(text) => foreign_key_action(text, errors),
-        };
-        let (on_delete, on_update) = (action(model.on_delete.as_ref()), action(model.on_update.as_ref()));
-        let Some((table, references)) = reference(&text.value()) else {
-            errors.add(text.span(), "expected `table(column)` or `schema.table(column)`");
-            return;
-        };
-        let column = model.column.name.clone();
-        let parts = [column.as_str().to_owned()];
-        let kind = ConstraintKind::ForeignKey(ForeignKey {
-            column,
-            table,
-            references,
-            on_delete,
-            on_update,
-        });
-        self.add(&[parts[0].as_str()], "fkey", kind);
+    fn foreign_key(&mut self, key: ForeignKey) {
+        let names: Vec<String> = key.columns.iter().map(|name| name.as_str().to_owned()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.add(&names, "fkey", ConstraintKind::ForeignKey(key));
     }
 }
 
@@ -239,7 +259,7 @@ fn primary_key(
                     "the primary key stands twice: here and in `#[table(primary_key(…))]`",
                 );
             }
-            plain_columns(argument, scope, errors)
+            lists::plain_columns(argument, scope, errors)
         }
         None => {
             for (span, _) in flagged.iter().skip(1) {
@@ -255,113 +275,4 @@ fn primary_key(
     if !names.is_empty() {
         made.add(&[], "pkey", ConstraintKind::PrimaryKey(names));
     }
-}
-
-/// `key(a, b)`
-fn plain_columns(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) -> Vec<Ident> {
-    let span = argument.key.span();
-    match index_keys(argument, scope, errors) {
-        Some((keys, columns))
-            if keys
-                .iter()
-                .zip(&columns)
-                .all(|(key, column)| *key == column.to_string()) =>
-        {
-            columns
-        }
-        Some(_) => {
-            errors.add(span, "only an index has an order; expected column names");
-            Vec::new()
-        }
-        None => Vec::new(),
-    }
-}
-
-/// `key(a, b desc)`
-fn index_keys(
-    argument: Argument,
-    scope: &Scope<'_>,
-    errors: &mut Errors,
-) -> Option<(Vec<String>, Vec<Ident>)> {
-    use syn::ext::IdentExt as _;
-    use syn::parse::Parser as _;
-    let Value::Group(group) = argument.value else {
-        errors.add(
-            argument.key.span(),
-            format!("expected `{}(column, …)`", argument.key),
-        );
-        return None;
-    };
-    let parser = |input: syn::parse::ParseStream<'_>| {
-        let mut items = Vec::new();
-        while !input.is_empty() {
-            let column = input.call(syn::Ident::parse_any)?;
-            let order: Option<syn::Ident> = (!input.is_empty() && !input.peek(syn::Token![,]))
-                .then(|| input.parse())
-                .transpose()?;
-            if !input.is_empty() {
-                input.parse::<syn::Token![,]>()?;
-            }
-            items.push((column, order));
-        }
-        Ok(items)
-    };
-    let items = errors.take(parser.parse2(group))?;
-    if items.is_empty() {
-        errors.add(argument.key.span(), "expected at least one column");
-        return None;
-    }
-    let mut keys = Vec::new();
-    let mut columns = Vec::new();
-    for (column, order) in items {
-        let name = scope.column(&column.unraw().to_string(), column.span(), errors)?;
-        match order.map(|word| (word.to_string(), word.span())) {
-            None => keys.push(name.to_string()),
-            Some((word, _)) if word == "asc" || word == "desc" => {
-                keys.push(format!("{name} {}", word.to_ascii_uppercase()));
-            }
-            Some((_, span)) => {
-                errors.add(span, "expected `asc` or `desc`");
-                return None;
-            }
-        }
-        columns.push(name);
-    }
-    Some((keys, columns))
-}
-
-fn foreign_key_action(text: &syn::LitStr, errors: &mut Errors) -> ForeignKeyAction {
-    let written = text.value().to_ascii_lowercase().replace('_', " ");
-    match ForeignKeyAction::ALL
-        .into_iter()
-        .find(|(words, _)| *words == written)
-    {
-        Some((_, action)) => action,
-        None => {
-            let known: Vec<_> = ForeignKeyAction::ALL
-                .iter()
-                .map(|(words, _)| format!("`{words}`"))
-                .collect();
-            errors.add(text.span(), format!("expected one of {}", known.join(", ")));
-            ForeignKeyAction::default()
-        }
-    }
-}
-
-/// `table(column)` or `schema.table(column)`
-fn reference(text: &str) -> Option<(TableName, Ident)> {
-    let (table, column) = text.trim().strip_suffix(')')?.split_once('(')?;
-    let (namespace, name) = table.trim().split_once('.').unwrap_or(("public", table.trim()));
-    let ident = |text: &str| {
-        let text = text.trim();
-        let fine = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "\".,()".contains(c));
-        fine.then(|| Ident::new(text).ok()).flatten()
-    };
-    Some((
-        TableName {
-            namespace: ident(namespace)?,
-            name: ident(name)?,
-        },
-        ident(column)?,
-    ))
 }

@@ -4,26 +4,30 @@ use std::collections::BTreeSet;
 
 use proc_macro2::Span;
 
-use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, Policy};
+use crate::declare::{MembershipUse, claim_for};
+use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, MEMBERS, MEMBERS_ROLE, Policy};
 use crate::sql::Ident;
 use crate::sql::expression::{Comparison, Expression, Place};
 
 use super::arguments::{Argument, Arguments, Value};
 use super::columns::{ColumnModel, writable};
-use super::{Errors, Scope, ident};
+use super::{Errors, Scope, ident, lists};
 
 const RLS_KEYS: &[&str] = &[
     "all",
     "delete",
     "disabled",
     "insert",
+    "member",
     "modify",
     "name",
     "owner",
     "read",
+    "renamed_from",
     "restrictive",
     "select",
     "to",
+    "unindexed",
     "update",
 ];
 
@@ -45,6 +49,9 @@ pub(super) struct Rules {
     pub(super) row_security: bool,
     pub(super) policies: Vec<Policy>,
     pub(super) comparisons: Vec<Comparison>,
+    pub(super) memberships: Vec<MembershipUse>,
+    /// New and former names of policies.
+    pub(super) renamed: Vec<(Ident, Ident)>,
 }
 
 /// The expressions of one policy.
@@ -64,6 +71,8 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
         row_security: true,
         policies: Vec::new(),
         comparisons: Vec::new(),
+        memberships: Vec::new(),
+        renamed: Vec::new(),
     };
     if attributes.is_empty() {
         errors.add(
@@ -151,6 +160,7 @@ fn policies_of(
     let roles = roles(&mut options, errors);
     let restrictive = options.flag("restrictive", errors).is_some();
     let name = options.text("name", errors);
+    let former = options.text("renamed_from", errors);
     let mut given: Vec<(Span, Command, Clauses)> = Vec::new();
     let mut add = |span: Span, command: Command, clauses: Clauses, errors: &mut Errors| {
         if given.iter().any(|(_, other, _)| *other == command) {
@@ -159,14 +169,21 @@ fn policies_of(
             given.push((span, command, clauses));
         }
     };
+    let unindexed = unindexed(&mut options, errors);
+    let whose = whose(&mut options, scope, errors);
     let mut any = false;
+    let mut commands_of_whose: Vec<(Span, &[Command])> = Vec::new();
     for (key, commands) in EXPRESSION_KEYS {
         let Some(argument) = options.one(key, errors) else {
             continue;
         };
         any = true;
         let span = argument.key.span();
-        let Some((using, with_check)) = clauses(argument, commands, scope, errors) else {
+        if matches!(argument.value, Value::Flag) && whose.is_some() {
+            commands_of_whose.push((span, commands));
+            continue;
+        }
+        let Some((using, with_check)) = clauses(argument, commands, scope, !unindexed, errors) else {
             continue;
         };
         for command in *commands {
@@ -178,19 +195,28 @@ fn policies_of(
             );
         }
     }
-    if let Some(owner) = options.text("owner", errors) {
+    if let Some(whose) = whose {
         any = true;
-        if let Some(column) = scope.column(&owner.value(), owner.span(), errors)
-            && let Ok(expression) = Expression::parse(&format!("auth.user_id() = {column}"), Place::Policy)
-        {
-            for command in ALL {
-                add(
-                    owner.span(),
-                    *command,
-                    for_command(*command, Some(&expression), Some(&expression)),
-                    errors,
-                );
+        if commands_of_whose.is_empty() {
+            commands_of_whose.push((whose.span, ALL));
+        }
+        if let Some(expression) = &whose.expression {
+            for (span, commands) in commands_of_whose {
+                for command in commands {
+                    add(
+                        span,
+                        *command,
+                        for_command(*command, Some(expression), Some(expression)),
+                        errors,
+                    );
+                }
             }
+        }
+        if let (Some(membership), Some(roles)) = (whose.membership, &roles) {
+            rules.memberships.push(MembershipUse {
+                roles: roles.clone(),
+                ..membership
+            });
         }
     }
     if !any && !options.faulty {
@@ -209,6 +235,15 @@ fn policies_of(
         return;
     }
     let Some(roles) = roles else { return };
+    if let Some(former) = &former
+        && given.len() > 1
+    {
+        errors.add(
+            former.span(),
+            "a former name is one policy's; give each command its own `#[rls(…)]`",
+        );
+        return;
+    }
     for (span, command, clauses) in given {
         if !restrictive && matches!(command, Command::Update | Command::Delete) {
             needs_select.push((span, command, roles.clone()));
@@ -230,6 +265,18 @@ fn policies_of(
         for expression in [&clauses.using, &clauses.with_check].into_iter().flatten() {
             rules.comparisons.extend(expression.comparisons());
         }
+        if let Some(former) = &former
+            && let Some(former_name) = ident(&former.value(), former.span(), errors)
+        {
+            if former_name == policy_name {
+                errors.add(
+                    former.span(),
+                    format!("`{}` is today's name; expected the former one", former.value()),
+                );
+            } else {
+                rules.renamed.push((policy_name.clone(), former_name));
+            }
+        }
         rules.policies.push(Policy {
             name: policy_name,
             command,
@@ -241,17 +288,157 @@ fn policies_of(
     }
 }
 
+/// `unindexed = "reason"`: a policy that reads whole tables, on purpose.
+fn unindexed(options: &mut Arguments, errors: &mut Errors) -> bool {
+    let Some(argument) = options.one("unindexed", errors) else {
+        return false;
+    };
+    if let Some(reason) = argument.text(errors)
+        && reason.value().trim().is_empty()
+    {
+        errors.add(
+            reason.span(),
+            "expected the reason why this policy may read the whole table",
+        );
+    }
+    true
+}
+
+/// `owner = "…"` or `member = "…"`: whose rows these are. The commands stand beside it as `select`, `read` and so on;
+/// without any, it is all four.
+struct Whose {
+    span: Span,
+    expression: Option<Expression>,
+    membership: Option<MembershipUse>,
+}
+
+fn whose(options: &mut Arguments, scope: &Scope<'_>, errors: &mut Errors) -> Option<Whose> {
+    let owner = options.text("owner", errors);
+    let member = options.text("member", errors);
+    if let (Some(_), Some(member)) = (&owner, &member) {
+        errors.add(
+            member.span(),
+            "`owner` and `member` are two policies; give each its own `#[rls(…)]`",
+        );
+    }
+    if let Some(owner) = owner {
+        let expression = scope
+            .column(&owner.value(), owner.span(), errors)
+            .and_then(|column| {
+                let claim = claim_for(scope.type_of(&column)).unwrap_or("auth.user_id()");
+                Expression::parse(&format!("{claim} = {column}"), Place::Policy).ok()
+            });
+        return Some(Whose {
+            span: owner.span(),
+            expression,
+            membership: None,
+        });
+    }
+    let member = member?;
+    let membership = membership(&member, scope, errors);
+    let expression = membership.as_ref().and_then(|membership| {
+        let function = Ident::new(membership.function()).ok()?;
+        let call = format!(
+            "{} = ANY (ARRAY(SELECT {MEMBERS}.{function}()))",
+            membership.column
+        );
+        Expression::parse(&call, Place::Policy).ok()
+    });
+    Some(Whose {
+        span: member.span(),
+        expression,
+        membership,
+    })
+}
+
+/// `[column in] table(group, user) [where condition]`
+fn membership(text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) -> Option<MembershipUse> {
+    let written = text.value();
+    let lower = written.to_ascii_lowercase();
+    let (head, condition) = match lower.find(" where ") {
+        Some(at) => (written.get(..at)?, written.get(at + " where ".len()..)),
+        None => (written.as_str(), None),
+    };
+    let (column, place) = match head.to_ascii_lowercase().find(" in ") {
+        Some(at) => (lists::plain_name(head.get(..at)?), head.get(at + " in ".len()..)?),
+        None => (None, head),
+    };
+    let Some((table, [group, user])) = lists::table_and_columns(place)
+        .and_then(|(table, columns)| Some((table, <[Ident; 2]>::try_from(columns).ok()?)))
+    else {
+        errors.add(
+            text.span(),
+            "expected `table(group, user)`, such as \"team_members(team_id, user_id)\", with `column in` before it \
+             where this table's column has another name, and `where …` behind it",
+        );
+        return None;
+    };
+    let column = column.unwrap_or_else(|| group.clone());
+    let column = scope.column(column.as_str(), text.span(), errors)?;
+    let condition = match condition {
+        None => None,
+        Some(condition) => match Expression::parse(condition, Place::Check) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                errors.add(text.span(), error);
+                return None;
+            }
+        },
+    };
+    let condition_columns = condition
+        .iter()
+        .flat_map(|condition| condition.columns(table.name.as_str()));
+    Some(MembershipUse {
+        of: scope.table.clone(),
+        column,
+        condition_columns: condition_columns
+            .filter_map(|column| Ident::new(column.name).ok())
+            .collect(),
+        condition: condition.map(|condition| condition.wrapped()),
+        table,
+        group,
+        user,
+        roles: BTreeSet::new(),
+    })
+}
+
+/// The expression of a policy. An `OR` with an arm that is the same for every row makes PostgreSQL read the whole
+/// table, whatever index the other arm has.
+fn policy_expression(
+    text: &syn::LitStr,
+    scope: &Scope<'_>,
+    indexed: bool,
+    errors: &mut Errors,
+) -> Option<Expression> {
+    let expression = scope.expression(text, Place::Policy, errors)?;
+    if indexed && let Some(arm) = expression.row_independent_arm() {
+        errors.add(
+            text.span(),
+            format!(
+                "`{arm}` is the same for every row, so that with `OR` PostgreSQL reads the whole table to test it; give \
+                 those users a role with a policy of its own, such as `#[rls(select = true, to = \"admin\")]`, or say \
+                 why that is fine: `unindexed = \"reason\"`"
+            ),
+        );
+        return None;
+    }
+    Some(expression)
+}
+
 /// The expressions of `key = "…"` or `key(using = "…", check = "…")`.
 fn clauses(
     argument: Argument,
     commands: &[Command],
     scope: &Scope<'_>,
+    indexed: bool,
     errors: &mut Errors,
 ) -> Option<(Option<Expression>, Option<Expression>)> {
     let key = argument.key.clone();
+    // An INSERT reads no table.
+    let indexed = indexed && commands != [Command::Insert];
     let Value::Group(group) = argument.value else {
         let text = argument.sql(errors)?;
-        let expression = scope.expression(&text, Place::Policy, errors)?;
+        let expression = policy_expression(&text, scope, indexed, errors)?;
         return Some((Some(expression.clone()), Some(expression)));
     };
     let mut nested = Arguments::nested(group, "rls", &["using", "check"], errors);
@@ -259,7 +446,8 @@ fn clauses(
         let argument = nested.one(name, errors)?;
         let span = argument.key.span();
         let text = argument.sql(errors)?;
-        Some((span, scope.expression(&text, Place::Policy, errors)?))
+        let indexed = indexed && name == "using";
+        Some((span, policy_expression(&text, scope, indexed, errors)?))
     };
     let using = clause("using", errors);
     let check = clause("check", errors);
@@ -335,6 +523,7 @@ fn not_a_session_role(role: &str) -> Option<String> {
         "public" => Some("PUBLIC is every role, the login role included; name the roles, such as `to = [\"anonymous\", \"authenticated\"]`".to_owned()),
         "none" | "current_user" | "current_role" | "session_user" => Some(format!("`{role}` is a keyword of PostgreSQL, not a role")),
         LOGIN_ROLE => Some(format!("`{role}` is the login role, which has no rights; name a session role")),
+        MEMBERS_ROLE => Some(format!("`{role}` looks memberships up for policies, and nobody becomes it; name a session role")),
         _ if role.starts_with("pg_") => Some("names that start with `pg_` are PostgreSQL's own".to_owned()),
         _ => None,
     }

@@ -1,70 +1,223 @@
 //! The SQL type of a Rust type, as sqlx maps it.
 
-/// The SQL type of a field, of what is in it where it is an `Option`; or what to do where the name alone does not
-/// tell it.
-pub(super) fn of(ty: &syn::Type) -> Result<String, String> {
-    match name_of(generic(ty, "Option").unwrap_or(ty))? {
-        name if name == "u8" => {
-            Err("PostgreSQL has no type for `u8`; use i16, or Vec<u8> for bytea".to_owned())
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::spanned::Spanned as _;
+
+use super::Errors;
+
+/// The types that `#[derive(Type)]` and `type X = Y;` give names to, by their Rust names.
+#[derive(Debug, Clone, Default)]
+pub struct Types {
+    sql: BTreeMap<String, Option<String>>,
+    open: bool,
+}
+
+/// Why a type has no SQL type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unknown {
+    /// It is none, and the words say what to use instead.
+    Never(String),
+    /// The name says nothing.
+    Name,
+}
+
+impl Types {
+    /// No types but those that sqlx knows, and the compiler decides about all others: what a derive macro sees.
+    #[must_use]
+    pub fn of_one_struct() -> Self {
+        Self {
+            sql: BTreeMap::new(),
+            open: true,
         }
-        name => Ok(name),
     }
+
+    /// The SQL type of a field or of what a newtype holds. Where its name says nothing, that is a mistake, or the compiler's
+    /// to judge: then the type is `undeclared`.
+    pub(super) fn read(
+        &self,
+        ty: &syn::Type,
+        undeclared: &mut Option<TokenStream>,
+        errors: &mut Errors,
+    ) -> Option<String> {
+        let why = match self.of(ty) {
+            Ok(sql) => return Some(sql),
+            Err(Unknown::Never(why)) => why,
+            Err(Unknown::Name) => {
+                let core = core_of(ty).to_token_stream();
+                if self.open {
+                    *undeclared = Some(core);
+                    return None;
+                }
+                unknown(&core.to_string().replace(' ', ""))
+            }
+        };
+        errors.add(ty.span(), why);
+        None
+    }
+
+    /// Adds a type. Two of the same name with different SQL types cannot be told apart, and are no longer known.
+    pub fn add(&mut self, name: &str, sql: &str) {
+        self.sql
+            .entry(name.to_owned())
+            .and_modify(|known| {
+                if known.as_deref() != Some(sql) {
+                    *known = None;
+                }
+            })
+            .or_insert_with(|| Some(sql.to_owned()));
+    }
+
+    /// Adds `type name = ty;` where the type is known, and tells whether it is.
+    pub fn add_alias(&mut self, name: &str, ty: &syn::Type) -> bool {
+        match self.of(ty) {
+            Ok(sql) => {
+                self.add(name, &sql);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The SQL type of a field, of what is in it where it is an `Option`.
+    fn of(&self, ty: &syn::Type) -> Result<String, Unknown> {
+        match self.name_of(generic(ty, "Option").unwrap_or(ty))? {
+            name if name == "u8" => Err(Unknown::Never(
+                "PostgreSQL has no type for `u8`; use i16, or Vec<u8> for bytea".to_owned(),
+            )),
+            name => Ok(name),
+        }
+    }
+
+    fn name_of(&self, ty: &syn::Type) -> Result<String, Unknown> {
+        match ty {
+            syn::Type::Array(array) => return self.array_of(&array.elem),
+            syn::Type::Slice(slice) => return self.array_of(&slice.elem),
+            _ => {}
+        }
+        if let Some(item) = generic(ty, "Vec") {
+            return self.array_of(item);
+        }
+        for pointer in ["Box", "Cow", "Arc"] {
+            if let Some(inner) = generic(ty, pointer) {
+                return self.name_of(inner);
+            }
+        }
+        if let Some(item) = generic(ty, "PgRange") {
+            return match self.name_of(item)?.as_str() {
+                "integer" => Ok("int4range".to_owned()),
+                "bigint" => Ok("int8range".to_owned()),
+                "numeric" => Ok("numrange".to_owned()),
+                "timestamp" => Ok("tsrange".to_owned()),
+                "timestamptz" => Ok("tstzrange".to_owned()),
+                "date" => Ok("daterange".to_owned()),
+                other => Err(Unknown::Never(format!(
+                    "PostgreSQL has no range of {other}; a range is of i32, i64, a decimal, a date or a timestamp"
+                ))),
+            };
+        }
+        let name = last_segment(ty).ok_or(Unknown::Name)?.ident.to_string();
+        if let Some(known) = self.sql.get(&name) {
+            return known.clone().ok_or_else(|| {
+                Unknown::Never(format!(
+                    "several types of this package are called `{name}`, with different SQL types; write \
+                     `#[column(type = \"…\")]`"
+                ))
+            });
+        }
+        if let Some((_, sql)) = KNOWN.iter().find(|(names, _)| names.contains(&name.as_str())) {
+            return Ok((*sql).to_owned());
+        }
+        match name.as_str() {
+            // Only as the item of a Vec: bytea.
+            "u8" => Ok("u8".to_owned()),
+            "u16" | "u32" | "u64" | "u128" | "usize" | "i128" | "isize" => Err(Unknown::Never(format!(
+                "PostgreSQL has no type for `{name}`; use i16, i32 or i64"
+            ))),
+            _ => Err(Unknown::Name),
+        }
+    }
+
+    fn array_of(&self, item: &syn::Type) -> Result<String, Unknown> {
+        match self.name_of(generic(item, "Option").unwrap_or(item))?.as_str() {
+            "u8" => Ok("bytea".to_owned()),
+            array if array.ends_with("[]") => Err(Unknown::Never(
+                "PostgreSQL arrays of arrays have no type of their own; write `#[column(type = \"…[]\")]`"
+                    .to_owned(),
+            )),
+            item => Ok(format!("{item}[]")),
+        }
+    }
+}
+
+/// Rust names of one SQL type, as sqlx maps them.
+const KNOWN: &[(&[&str], &str)] = &[
+    (&["bool"], "boolean"),
+    (&["i8"], "\"char\""),
+    (&["i16", "NonZeroI16"], "smallint"),
+    (&["i32", "NonZeroI32"], "integer"),
+    (&["i64", "NonZeroI64"], "bigint"),
+    (&["f32"], "real"),
+    (&["f64"], "double precision"),
+    (&["String", "str", "Text"], "text"),
+    (&["PgCiText"], "citext"),
+    (&["Uuid", "Hyphenated", "Simple"], "uuid"),
+    (&["DateTime", "OffsetDateTime"], "timestamptz"),
+    (&["NaiveDateTime", "PrimitiveDateTime"], "timestamp"),
+    (&["NaiveDate", "Date"], "date"),
+    (&["NaiveTime", "Time"], "time"),
+    (&["PgTimeTz"], "timetz"),
+    (&["PgInterval"], "interval"),
+    (&["Decimal", "BigDecimal"], "numeric"),
+    (&["PgMoney"], "money"),
+    (
+        &["Json", "Value", "JsonValue", "RawValue", "JsonRawValue"],
+        "jsonb",
+    ),
+    (&["IpNetwork", "IpNet", "IpAddr"], "inet"),
+    (&["MacAddress"], "macaddr"),
+    (&["BitVec"], "varbit"),
+    (&["Oid"], "oid"),
+    (&["PgHstore"], "hstore"),
+    (&["PgLTree"], "ltree"),
+    (&["PgLQuery"], "lquery"),
+    (&["PgCube"], "cube"),
+    (&["PgPoint"], "point"),
+    (&["PgLine"], "line"),
+    (&["PgLSeg"], "lseg"),
+    (&["PgBox"], "box"),
+    (&["PgPath"], "path"),
+    (&["PgPolygon"], "polygon"),
+    (&["PgCircle"], "circle"),
+];
+
+/// What to do about a field whose type's name says nothing. The trait `authz::SqlType` says the same words.
+fn unknown(name: &str) -> String {
+    format!(
+        "the SQL type of `{name}` is not known; derive `authz::Type` for it, or write `#[column(type = \"…\")]`"
+    )
+}
+
+/// The type that decides a field's SQL type: what is in an `Option`, a `Vec`, an array.
+fn core_of(ty: &syn::Type) -> &syn::Type {
+    match ty {
+        syn::Type::Array(array) => return core_of(&array.elem),
+        syn::Type::Slice(slice) => return core_of(&slice.elem),
+        _ => {}
+    }
+    for outer in ["Option", "Vec", "Box", "Cow", "Arc", "PgRange"] {
+        if let Some(inner) = generic(ty, outer) {
+            return core_of(inner);
+        }
+    }
+    ty
 }
 
 /// Whether a field may be NULL, for a field whose SQL type is given by `type = "…"`.
 pub(super) fn is_option(ty: &syn::Type) -> bool {
     generic(ty, "Option").is_some()
-}
-
-fn name_of(ty: &syn::Type) -> Result<String, String> {
-    let unknown =
-        || "the SQL type of this Rust type is not known; write `#[column(type = \"…\")]`".to_owned();
-    if let Some(item) = generic(ty, "Vec") {
-        return match name_of(item)?.as_str() {
-            "u8" => Ok("bytea".to_owned()),
-            array if array.ends_with("[]") => {
-                Err("PostgreSQL arrays of arrays have no type of their own; write \
-                                                   `#[column(type = \"…[]\")]`"
-                    .to_owned())
-            }
-            item => Ok(format!("{item}[]")),
-        };
-    }
-    if let Some(inner) = generic(ty, "Box") {
-        return name_of(inner);
-    }
-    let segment = last_segment(ty).ok_or_else(unknown)?;
-    let name = segment.ident.to_string();
-    let sql = match name.as_str() {
-        "bool" => "boolean",
-        "i8" => "\"char\"",
-        "i16" => "smallint",
-        "i32" => "integer",
-        "i64" => "bigint",
-        "f32" => "real",
-        "f64" => "double precision",
-        "String" | "str" => "text",
-        "Uuid" => "uuid",
-        "DateTime" | "OffsetDateTime" => "timestamptz",
-        "NaiveDateTime" | "PrimitiveDateTime" => "timestamp",
-        "NaiveDate" | "Date" => "date",
-        "NaiveTime" | "Time" => "time",
-        "PgInterval" => "interval",
-        "Decimal" | "BigDecimal" => "numeric",
-        "Json" | "Value" => "jsonb",
-        "IpNetwork" | "IpNet" | "IpAddr" => "inet",
-        "MacAddress" => "macaddr",
-        "BitVec" => "varbit",
-        // Only as the item of a Vec: bytea.
-        "u8" => "u8",
-        "u16" | "u32" | "u64" | "u128" | "usize" | "i128" | "isize" => {
-            return Err(format!(
-                "PostgreSQL has no type for `{name}`; use i16, i32 or i64"
-            ));
-        }
-        _ => return Err(unknown()),
-    };
-    Ok(sql.to_owned())
 }
 
 fn last_segment(ty: &syn::Type) -> Option<&syn::PathSegment> {
@@ -108,11 +261,15 @@ mod tests {
             ("Option<Vec<Uuid>>", "uuid[]", true),
             ("sqlx::types::Json<Settings>", "jsonb", false),
             ("Box<str>", "text", false),
+            ("Cow<'static, str>", "text", false),
+            ("[u8; 32]", "bytea", false),
+            ("Vec<Option<i32>>", "integer[]", false),
+            ("PgRange<DateTime<Utc>>", "tstzrange", false),
         ] {
             let ty = syn::parse_str(rust).unwrap();
             assert_eq!(
-                (of(&ty).as_deref(), is_option(&ty)),
-                (Ok(sql), nullable),
+                (Types::default().of(&ty), is_option(&ty)),
+                (Ok(sql.to_owned()), nullable),
                 "{rust}"
             );
         }
@@ -129,8 +286,30 @@ mod tests {
             "usize",
             "u8",
             "Option<u8>",
+            "PgRange<String>",
         ] {
-            assert!(of(&syn::parse_str(rust).unwrap()).is_err(), "{rust}");
+            assert!(
+                Types::default().of(&syn::parse_str(rust).unwrap()).is_err(),
+                "{rust}"
+            );
         }
+    }
+
+    #[test]
+    fn types_of_the_package_are_known_unless_two_differ() {
+        let mut types = Types::default();
+        types.add("Mood", "public.mood");
+        types.add("Date", "text");
+        types.add_alias("Moods", &syn::parse_str("Vec<Mood>").unwrap());
+        let of = |rust: &str| types.of(&syn::parse_str(rust).unwrap());
+        assert_eq!(of("Option<crate::Mood>"), Ok("public.mood".to_owned()));
+        assert_eq!(of("Vec<Mood>"), Ok("public.mood[]".to_owned()));
+        assert_eq!(of("Moods"), Ok("public.mood[]".to_owned()));
+        assert_eq!(of("Date"), Ok("text".to_owned()));
+        types.add("Mood", "app.mood");
+        assert!(matches!(
+            types.of(&syn::parse_str("Mood").unwrap()),
+            Err(Unknown::Never(_))
+        ));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Plan, Step};
-use crate::diff::{Delta, SchemaDiff, TableDiff};
+use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
 use crate::render;
 use crate::schema::{Grant, Policy, Table, TableName};
@@ -237,41 +237,5 @@ fn expressions(policy: &Policy) -> impl Iterator<Item = &str> {
 }
 
 pub(super) fn reads_other_tables(policy: &Policy) -> bool {
-    expressions(policy).any(|text| mentions(&comparable(text), "from"))
-}
-
-/// The policies, of any table, that read a column whose type changes. PostgreSQL refuses to retype it under them.
-pub(super) fn policies_to_rebuild<'a>(diff: &SchemaDiff<'a>) -> BTreeSet<(&'a TableName, &'a Ident)> {
-    let retyped: Vec<(&TableName, &Ident)> = diff
-        .altered
-        .iter()
-        .flat_map(|table| {
-            table.columns.iter().filter_map(|delta| match delta {
-                Delta::Changed(old, new) if old.column_type != new.column_type => {
-                    Some((&table.new.name, &new.name))
-                }
-                _ => None,
-            })
-        })
-        .collect();
-    let reads = |table: &Table, policy: &Policy| {
-        retyped.iter().any(|(changed, column)| {
-            expressions(policy).any(|text| {
-                let text = comparable(text);
-                let names = |name: &Ident| mentions(&text, &comparable(name.as_str()));
-                (**changed == table.name || names(&changed.name)) && names(column)
-            })
-        })
-    };
-    let mut found = BTreeSet::new();
-    for table in diff.old.tables.values() {
-        let policies = table.policies.iter().filter(|policy| reads(table, policy));
-        found.extend(policies.map(|policy| (&table.name, &policy.name)));
-    }
-    found
-}
-
-/// A text in which a name stands as in every other: PostgreSQL folds bare names, and doubles quotes in quoted ones.
-fn comparable(text: &str) -> String {
-    text.to_lowercase().replace("\"\"", "\"")
+    expressions(policy).any(|text| mentions(&text.to_lowercase(), "from"))
 }

@@ -3,17 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::access::{drop_policy, reads_other_tables};
+use super::columns::{is_in_place, keeps_values, may_be_volatile};
+use super::reworked::Reworked;
 use super::{Plan, Step};
 use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
 use crate::render;
-use crate::schema::{Column, Table, TableName};
+use crate::schema::{Column, ConstraintKind, Identity, Policy, Table, TableName};
 use crate::sql::Ident;
 
 impl Plan {
     pub(super) fn create_table(&mut self, table: &Table) {
         let name = &table.name;
-        self.push(Step::CreateTables, render::create_table(table));
+        if table.existing {
+            self.take_over(table);
+        } else {
+            self.push(Step::CreateTables, render::create_table(table));
+        }
         if table.row_security {
             self.push(
                 Step::CreateTables,
@@ -51,14 +57,52 @@ impl Plan {
         }
     }
 
-    pub(super) fn drop_table(&mut self, table: &Table) {
+    /// Row security on a table that is made elsewhere.
+    fn take_over(&mut self, table: &Table) {
+        if table.row_security {
+            self.hazard(
+                HazardKind::AuthzNarrows,
+                format!(
+                    "turns row security of {} on, which was made elsewhere",
+                    table.name
+                ),
+            );
+        }
+    }
+
+    /// The policies and grants of a table that stays, since it was made elsewhere. Row security stays on.
+    fn hand_back(&mut self, table: &Table) {
         let name = &table.name;
+        for policy in &table.policies {
+            self.push(Step::DropPolicies, drop_policy(name, policy));
+        }
+        for grant in &table.grants {
+            self.push(
+                Step::RevokePrivileges,
+                render::revoke(name, &grant.role, grant.privilege),
+            );
+        }
+        self.hazard(
+            HazardKind::AuthzNarrows,
+            format!("drops every policy of {name}, where row security stays on"),
+        );
+        self.row_security_stays = true;
+    }
+
+    pub(super) fn drop_table(&mut self, table: &Table, rebuilt: &BTreeSet<(&TableName, &Ident)>) {
+        let name = &table.name;
+        if table.existing {
+            self.hand_back(table);
+            return;
+        }
         self.hazard(
             HazardKind::DataLoss,
             format!("drops the table {name} with all its rows"),
         );
         // A policy or a foreign key that reads another table would keep that table from being dropped.
-        for policy in table.policies.iter().filter(|policy| reads_other_tables(policy)) {
+        let steps_aside =
+            |policy: &&Policy| reads_other_tables(policy) || rebuilt.contains(&(name, &policy.name));
+        for policy in table.policies.iter().filter(steps_aside) {
             self.push(Step::DropPolicies, drop_policy(name, policy));
         }
         for key in table
@@ -74,7 +118,43 @@ impl Plan {
         self.push(Step::DropTables, format!("DROP TABLE {name}"));
     }
 
-    pub(super) fn alter_table(&mut self, diff: &TableDiff<'_>, rebuilt: &BTreeSet<(&TableName, &Ident)>) {
+    /// Drops and makes again the unchanged constraints and indexes that stand on what changes.
+    pub(super) fn step_aside(&mut self, old: &Table, new: &Table, reworked: &Reworked<'_>) {
+        let name = &new.name;
+        for constraint in &new.constraints {
+            if old.constraints.contains(constraint) && reworked.moves_constraint(name, constraint) {
+                let (drop, add) = if render::is_foreign_key(constraint) {
+                    (Step::DropForeignKeys, Step::CreateForeignKeys)
+                } else {
+                    (Step::DropConstraints, Step::AddConstraints)
+                };
+                self.push(
+                    drop,
+                    format!("ALTER TABLE {name} DROP CONSTRAINT {}", constraint.name),
+                );
+                self.push(
+                    add,
+                    format!("ALTER TABLE {name} ADD {}", render::constraint(constraint)),
+                );
+            }
+        }
+        for index in &new.indexes {
+            if old.indexes.contains(index) && reworked.moves_index(name, index) {
+                self.push(
+                    Step::DropConstraints,
+                    format!("DROP INDEX {}.{}", name.namespace, index.name),
+                );
+                self.push(Step::CreateIndexes, render::create_index(name, index));
+            }
+        }
+    }
+
+    pub(super) fn alter_table(
+        &mut self,
+        diff: &TableDiff<'_>,
+        reworked: &Reworked<'_>,
+        rebuilt: &BTreeSet<(&TableName, &Ident)>,
+    ) {
         let name = &diff.new.name;
         for delta in &diff.columns {
             match delta {
@@ -89,7 +169,13 @@ impl Plan {
                         format!("ALTER TABLE {name} DROP COLUMN {}", column.name),
                     );
                 }
-                Delta::Changed(old, new) => self.alter_column(name, old, new),
+                Delta::Changed(_, new) if reworked.regenerates(name, &new.name) => {}
+                Delta::Changed(old, new) => self.alter_column(name, old, new, reworked),
+            }
+        }
+        for column in &diff.new.columns {
+            if reworked.regenerates(name, &column.name) {
+                self.regenerate(name, diff.old, column);
             }
         }
         for delta in &diff.constraints {
@@ -112,9 +198,24 @@ impl Plan {
                     HazardKind::FailsOnRows,
                     format!("adds the constraint {} to {name}", new.name),
                 );
+                let is_key = matches!(
+                    new.kind,
+                    ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_)
+                );
+                let later = if self.validates_later && !is_key {
+                    " NOT VALID"
+                } else {
+                    ""
+                };
+                if later.is_empty() {
+                    self.hazard(
+                        HazardKind::BlocksWrites,
+                        format!("reads all rows of {name} for the constraint {}", new.name),
+                    );
+                }
                 self.push(
                     step,
-                    format!("ALTER TABLE {name} ADD {}", render::constraint(new)),
+                    format!("ALTER TABLE {name} ADD {}{later}", render::constraint(new)),
                 );
             }
         }
@@ -144,9 +245,23 @@ impl Plan {
     }
 
     fn add_column(&mut self, table: &TableName, column: &Column) {
-        if column.not_null && column.default.is_none() && !column.identity {
+        if column.not_null
+            && column.default.is_none()
+            && column.identity.is_none()
+            && column.generated.is_none()
+        {
             let why = format!("adds {table}.{} NOT NULL without a default", column.name);
             self.hazard(HazardKind::FailsOnRows, why);
+        }
+        if column.identity.is_some()
+            || column.generated.is_some()
+            || column.default.as_deref().is_some_and(may_be_volatile)
+        {
+            let why = format!(
+                "adds {table}.{} with a value of its own for each row",
+                column.name
+            );
+            self.hazard(HazardKind::TableRewrite, why);
         }
         self.push(
             Step::AlterColumns,
@@ -157,7 +272,33 @@ impl Plan {
         }
     }
 
-    fn alter_column(&mut self, table: &TableName, old: &Column, new: &Column) {
+    /// A generated column has no values of its own, so that it is dropped and added. One with values loses them.
+    fn regenerate(&mut self, table: &TableName, before: &Table, column: &Column) {
+        let old = before.columns.iter().find(|old| old.name == column.name);
+        if old.is_some_and(|old| old.generated.is_none()) {
+            self.hazard(
+                HazardKind::DataLoss,
+                format!("replaces the values of {table}.{} by generated ones", column.name),
+            );
+        }
+        self.hazard(
+            HazardKind::TableRewrite,
+            format!("generates the values of {table}.{} anew", column.name),
+        );
+        self.push(
+            Step::DropGenerated,
+            format!("ALTER TABLE {table} DROP COLUMN {}", column.name),
+        );
+        self.push(
+            Step::AddGenerated,
+            format!("ALTER TABLE {table} ADD COLUMN {}", render::column(column)),
+        );
+        if column.comment.is_some() {
+            self.push(Step::Comments, column_comment(table, column));
+        }
+    }
+
+    fn alter_column(&mut self, table: &TableName, old: &Column, new: &Column, reworked: &Reworked<'_>) {
         let column = &new.name;
         let alter = |plan: &mut Self, action: String| {
             plan.push(
@@ -165,19 +306,26 @@ impl Plan {
                 format!("ALTER TABLE {table} ALTER COLUMN {column} {action}"),
             );
         };
-        let retyped = old.column_type != new.column_type;
-        if old.identity && !new.identity {
+        if old.generated.is_some() && new.generated.is_none() {
+            alter(self, "DROP EXPRESSION".to_owned());
+        }
+        // With its type made anew, the column has its new type and default already.
+        let remade = reworked.remakes_type_of(table, column);
+        let retyped = old.column_type != new.column_type && !remade;
+        if old.identity.is_some() && new.identity.is_none() {
             alter(self, "DROP IDENTITY".to_owned());
         }
         // A default of the old type may not convert by itself.
-        if old.default.is_some() && (retyped || new.default.is_none()) {
+        if old.default.is_some() && !remade && (retyped || new.default.is_none()) {
             alter(self, "DROP DEFAULT".to_owned());
         }
         if retyped {
-            self.hazard(
-                HazardKind::TableRewrite,
-                format!("changes the type of {table}.{column} to {}", new.column_type),
-            );
+            if !is_in_place(&old.column_type, &new.column_type) {
+                self.hazard(
+                    HazardKind::TableRewrite,
+                    format!("changes the type of {table}.{column} to {}", new.column_type),
+                );
+            }
             if !keeps_values(&old.column_type, &new.column_type) {
                 self.hazard(
                     HazardKind::DataLoss,
@@ -192,53 +340,40 @@ impl Plan {
         if let Some(default) = new
             .default
             .as_ref()
-            .filter(|_| retyped || old.default != new.default)
+            .filter(|_| !remade && (retyped || old.default != new.default))
         {
             alter(self, format!("SET DEFAULT {}", render::default_value(default)));
         }
         match (old.not_null, new.not_null) {
             (false, true) => {
                 self.hazard(HazardKind::FailsOnRows, format!("sets {table}.{column} NOT NULL"));
+                let why = format!("reads all rows of {table} for the NOT NULL of {column}");
+                self.hazard(HazardKind::BlocksWrites, why);
                 alter(self, "SET NOT NULL".to_owned());
             }
             (true, false) => alter(self, "DROP NOT NULL".to_owned()),
             _ => {}
         }
-        if !old.identity && new.identity {
-            self.hazard(
-                HazardKind::FailsOnRows,
-                format!("makes {table}.{column} an identity that counts from 1; where there are rows, RESTART it behind them"),
-            );
-            alter(self, "ADD GENERATED ALWAYS AS IDENTITY".to_owned());
+        match (old.identity, new.identity) {
+            (None, Some(identity)) => {
+                self.hazard(
+                    HazardKind::FailsOnRows,
+                    format!("makes {table}.{column} an identity that counts from 1; where there are rows, RESTART it behind them"),
+                );
+                alter(self, format!("ADD {}", render::generated_as_identity(identity)));
+            }
+            (Some(old), Some(Identity::Always)) if old != Identity::Always => {
+                alter(self, "SET GENERATED ALWAYS".to_owned());
+            }
+            (Some(old), Some(Identity::ByDefault)) if old != Identity::ByDefault => {
+                alter(self, "SET GENERATED BY DEFAULT".to_owned());
+            }
+            _ => {}
         }
         if old.comment != new.comment {
             self.push(Step::Comments, column_comment(table, new));
         }
     }
-}
-
-/// Whether every value of the old type is one of the new type too. What is not known to be is taken to lose some.
-fn keeps_values(old: &str, new: &str) -> bool {
-    /// Each type holds the values of those before it.
-    const WIDER: [&[&str]; 3] = [
-        &["smallint", "integer", "bigint", "numeric"],
-        &["real", "double precision"],
-        &["date", "timestamp", "timestamptz"],
-    ];
-    if let (Some(old), Some(new)) = (old.strip_suffix("[]"), new.strip_suffix("[]")) {
-        return keeps_values(old, new);
-    }
-    let limit = |ty: &str| -> Option<u32> {
-        let limit = ty.strip_prefix("varchar(")?.strip_suffix(')')?;
-        limit.trim().parse().ok()
-    };
-    let place = |types: &[&str], ty: &str| types.iter().position(|known| *known == ty);
-    matches!(new, "text" | "varchar" | "citext")
-        || (new == "numeric" && old.starts_with("numeric("))
-        || matches!((limit(old), limit(new)), (Some(old), Some(new)) if old <= new)
-        || WIDER.iter().any(
-            |types| matches!((place(types, old), place(types, new)), (Some(old), Some(new)) if old <= new),
-        )
 }
 
 fn table_comment(table: &Table) -> String {

@@ -45,6 +45,12 @@ pub enum Place {
     Check,
     /// A column's DEFAULT.
     Default,
+    /// The expression of a generated column.
+    Generated,
+    /// A key of an index.
+    IndexKey,
+    /// The WHERE of an index.
+    IndexPredicate,
 }
 
 impl fmt::Display for Place {
@@ -53,6 +59,9 @@ impl fmt::Display for Place {
             Self::Policy => "a policy",
             Self::Check => "a CHECK constraint",
             Self::Default => "a DEFAULT",
+            Self::Generated => "a generated column",
+            Self::IndexKey => "an index",
+            Self::IndexPredicate => "the WHERE of an index",
         })
     }
 }
@@ -252,7 +261,7 @@ fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
 }
 
 /// Folds a name as PostgreSQL does: quoted as it is, bare in lower case.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => name.to_ascii_lowercase(),

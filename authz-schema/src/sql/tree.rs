@@ -74,15 +74,31 @@ pub(crate) fn tokens(text: &str) -> Vec<(SyntaxKind, &str)> {
     tokens
 }
 
+/// Parses a text that must be exactly one statement. A semicolon behind it is no part of it.
+pub(crate) fn parse_statement(text: &str) -> Result<Node, SyntaxError> {
+    let mut statements = parse_source("", text)?;
+    statements.retain(|node| node.kind != SyntaxKind::SEMICOLON);
+    let statement = statements.pop().filter(|_| statements.is_empty());
+    statement.ok_or_else(|| SyntaxError {
+        message: "expected one statement and nothing after it".to_owned(),
+        offset: 0,
+    })
+}
+
 fn parse_statements(text: &str) -> Result<Vec<Node>, SyntaxError> {
-    let source = format!("{PREFIX}{text}");
+    parse_source(PREFIX, text)
+}
+
+/// The statements of a text behind a prefix. Positions are those in the text.
+fn parse_source(prefix: &str, text: &str) -> Result<Vec<Node>, SyntaxError> {
+    let source = format!("{prefix}{text}");
     let lexed = LexedStr::new(&source);
     let output = EntryPoint::SourceFile.parse(&lexed.to_input());
     let mut error: Option<SyntaxError> = None;
     let mut note = |message: &str, position: usize| {
         let found = SyntaxError {
             message: message.to_owned(),
-            offset: position.saturating_sub(PREFIX.len()).min(text.len()),
+            offset: position.saturating_sub(prefix.len()).min(text.len()),
         };
         if error.as_ref().is_none_or(|first| found.offset < first.offset) {
             error = Some(found);
@@ -104,7 +120,7 @@ fn parse_statements(text: &str) -> Result<Vec<Node>, SyntaxError> {
             let start = position;
             position += token.len();
             if kind != SyntaxKind::WHITESPACE && kind != SyntaxKind::COMMENT {
-                let range = start.saturating_sub(PREFIX.len())..position.saturating_sub(PREFIX.len());
+                let range = start.saturating_sub(prefix.len())..position.saturating_sub(prefix.len());
                 add(
                     &mut open,
                     &mut roots,

@@ -188,9 +188,29 @@ each_case! {
               struct Member { team_id: i64, user_id: String }\n",
         allow: [],
     }
+    primary_key_changed_with_its_columns {
+        old: "#[derive(Table)] #[table(primary_key(team_id, user_id))] #[rls(select = \"true\")]\n\
+              struct Member { team_id: i64, user_id: String, seat: Option<i32> }\n",
+        new: "#[derive(Table)] #[table(primary_key(team_id, seat))] #[rls(select = \"true\")]\n\
+              struct Member { team_id: i64, user_id: Option<String>, seat: i32 }\n",
+        allow: [],
+    }
+    primary_key_and_not_null_added {
+        old: "#[derive(Table)] #[rls(select = \"true\")] struct Member { seat: Option<i32> }\n",
+        new: "#[derive(Table)] #[rls(select = \"true\")] struct Member { #[column(primary_key)] seat: i32 }\n",
+        allow: [],
+    }
     unique_added {
         old: owned!("slug: String"),
         new: owned!("#[column(unique)] slug: String"),
+        allow: [],
+    }
+    unique_added_for_a_foreign_key {
+        old: concat!(beside!("a_teams", "slug: String"), owned!("team: String")),
+        new: concat!(
+            beside!("a_teams", "#[column(unique)] slug: String"),
+            owned!("#[column(references = \"a_teams(slug)\")] team: String")
+        ),
         allow: [],
     }
     unique_dropped {
@@ -244,6 +264,14 @@ each_case! {
     foreign_key_added {
         old: concat!(beside!("teams", ""), owned!("team_id: i64")),
         new: concat!(beside!("teams", ""), owned!("#[column(references = \"teams(id)\")] team_id: i64")),
+        allow: [],
+    }
+    foreign_keys_added_in_a_circle {
+        old: concat!(beside!("teams", "head: Option<i64>"), owned!("team_id: i64")),
+        new: concat!(
+            beside!("teams", "#[column(references = \"notes(id)\")] head: Option<i64>"),
+            owned!("#[column(references = \"teams(id)\")] team_id: i64")
+        ),
         allow: [],
     }
     foreign_key_action_changed {
@@ -544,6 +572,31 @@ each_case! {
         ),
         allow: [],
     }
+    column_renamed_that_a_subquery_selects {
+        old: concat!(
+            beside!("members", "team_id: i64, user_id: String"),
+            note!("#[rls(select = \"id in (select team_id from members where user_id = auth.user_id())\")]", "")
+        ),
+        new: concat!(
+            beside!("members", "#[column(renamed_from = \"team_id\")] group_id: i64, user_id: String"),
+            note!("#[rls(select = \"id in (select group_id from members where user_id = auth.user_id())\")]", "")
+        ),
+        allow: [],
+    }
+    table_with_long_names_renamed {
+        old: concat!(
+            "#[derive(Table)]\n#[table(name = \"a_table_whose_name_is_as_long_as_it_may_be_for_its_keys\")]\n",
+            "#[rls(disabled = \"public data\")]\nstruct Note { #[column(primary_key)] id: i64,\n",
+            "#[column(identity)] a_column_with_a_name_of_some_length: i64, größenordnung_der_größten_größen: String }\n"
+        ),
+        new: concat!(
+            "#[derive(Table)]\n#[table(name = \"ünother_täble_whose_name_is_a_little_longer\",\n",
+            "renamed_from = \"a_table_whose_name_is_as_long_as_it_may_be_for_its_keys\")]\n",
+            "#[rls(disabled = \"public data\")]\nstruct Note { #[column(primary_key)] id: i64,\n",
+            "#[column(identity)] a_column_with_a_name_of_some_length: i64, größenordnung_der_größten_größen: String }\n"
+        ),
+        allow: [],
+    }
     table_and_column_renamed_and_changed {
         old: owned!("title: String"),
         new: "#[derive(Table)]\n#[table(name = \"memos\", renamed_from = \"notes\")]\n\
@@ -560,6 +613,18 @@ each_case! {
     a_rename_that_was_done_before {
         old: owned!("heading: String"),
         new: owned!("#[column(renamed_from = \"title\")] heading: String,\n    done: Option<bool>"),
+        allow: [],
+    }
+
+    table_renamed_with_a_new_index_and_without_an_old_one {
+        old: owned!("#[column(index)] title: String, number: i32"),
+        new: "#[derive(Table)]\n#[table(name = \"memos\", renamed_from = \"notes\")]\n#[rls(owner = \"user_id\")]\n\
+              struct Memo { #[column(primary_key)] id: i64, user_id: String, title: String, #[column(index)] number: i32 }\n",
+        allow: [],
+    }
+    column_renamed_with_new_constraints {
+        old: owned!("title: Option<String>"),
+        new: owned!("#[column(renamed_from = \"title\", unique, check = \"heading <> ''\")] heading: String"),
         allow: [],
     }
 

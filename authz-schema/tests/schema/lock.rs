@@ -1,12 +1,16 @@
 //! The lock as text.
 
-use authz_schema::lock::{LockError, from_text, to_text};
+use authz_schema::lock::{Lock, LockError};
 
 use crate::schemas::{TODOS, schema};
 
+fn todos() -> Lock {
+    Lock::from(schema(TODOS))
+}
+
 #[test]
 fn a_lock_says_one_attribute_a_line() {
-    insta::assert_snapshot!(to_text(&schema(TODOS)).unwrap(), @r#"
+    insta::assert_snapshot!(todos().to_text().unwrap(), @r#"
     # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.
     format = 1
     auth = 1
@@ -129,49 +133,69 @@ fn odd_texts_come_back_as_they_were() {
         }
     "##;
     let schema = schema(source);
-    let text = to_text(&schema).unwrap();
-    assert_eq!(from_text(&text).unwrap(), schema, "{text}");
+    let text = Lock::from(schema.clone()).to_text().unwrap();
+    assert_eq!(Lock::from_text(&text).unwrap().schema, schema, "{text}");
 }
 
 #[test]
 fn a_lock_of_another_format_is_refused() {
-    let text = to_text(&schema(TODOS)).unwrap();
+    let text = todos().to_text().unwrap();
     let newer = text.replace("format = 1\n", "format = 2\n");
-    let error = from_text(&newer).unwrap_err();
+    let error = Lock::from_text(&newer).unwrap_err();
     assert!(matches!(error, LockError::Format { found: 2 }), "{error}");
     assert_eq!(
         error.to_string(),
         "the format 2 is not known; this version of cargo-authz reads format 1"
     );
     let without = text.replace("format = 1\n", "");
-    assert!(matches!(from_text(&without), Err(LockError::Format { found: 0 })));
+    assert!(matches!(
+        Lock::from_text(&without),
+        Err(LockError::Format { found: 0 })
+    ));
 }
 
 #[test]
 fn a_lock_with_the_marks_of_a_merge_conflict_is_refused() {
-    let text = to_text(&schema(TODOS)).unwrap();
+    let text = todos().to_text().unwrap();
     let line = "row_security = true\n";
     let merged = text.replace(
         line,
         &format!("<<<<<<< HEAD\n{line}=======\nrow_security = false\n>>>>>>> branch\n"),
     );
-    assert!(matches!(from_text(&merged), Err(LockError::Syntax(_))));
+    assert!(matches!(Lock::from_text(&merged), Err(LockError::Syntax(_))));
 }
 
 #[test]
 fn a_lock_with_an_unknown_key_is_refused() {
-    let text = to_text(&schema(TODOS)).unwrap();
+    let text = todos().to_text().unwrap();
     let misspelt = text.replace("row_security", "row_securty");
-    assert!(matches!(from_text(&misspelt), Err(LockError::Syntax(_))));
+    assert!(matches!(Lock::from_text(&misspelt), Err(LockError::Syntax(_))));
 }
 
 #[test]
 fn a_table_that_stands_twice_is_refused() {
-    let text = to_text(&schema(TODOS)).unwrap();
+    let text = todos().to_text().unwrap();
     let (head, table) = text.split_at(text.find("[[table]]").unwrap());
-    let error = from_text(&format!("{head}{table}\n{table}")).unwrap_err();
+    let error = Lock::from_text(&format!("{head}{table}\n{table}")).unwrap_err();
     assert!(
         error.to_string().contains("`public.todos` stands twice"),
         "{error}"
     );
+}
+
+#[test]
+fn the_last_migration_is_a_line_of_its_own_and_no_part_of_the_schema() {
+    let lock = Lock {
+        last_migration: Some("20261123202451_create_todos".to_owned()),
+        ..todos()
+    };
+    let text = lock.to_text().unwrap();
+    assert!(
+        text.contains("\nformat = 1\nlast_migration = \"20261123202451_create_todos\"\nauth = 1\n"),
+        "{text}"
+    );
+    assert_eq!(Lock::from_text(&text).unwrap(), lock);
+    // A lock of before does not have the line.
+    let before = todos().to_text().unwrap();
+    assert_eq!(Lock::from_text(&before).unwrap(), todos());
 }

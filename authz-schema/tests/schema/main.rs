@@ -6,6 +6,8 @@
     reason = "helpers of tests, which clippy.toml does not recognise as such"
 )]
 
+use authz_schema::migration::Migration;
+
 /// One change: the models before, and after.
 struct Case {
     name: &'static str,
@@ -27,8 +29,30 @@ macro_rules! each_case {
     };
 }
 
+/// The up files of a migration without what each of them says.
+fn up_files(migration: &Migration) -> String {
+    let texts = migration.parts.iter().map(|part| shown(&part.suffix, &part.up));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// A file without its header and its `lock_timeout`, under its name if it has one.
+fn shown(name: &str, text: &str) -> String {
+    let said = |line: &&str| {
+        !line.is_empty()
+            && !line.contains("Written by")
+            && !line.starts_with("-- Part")
+            && !line.contains("lock_timeout")
+    };
+    let name = Some(format!("-- {name}")).filter(|_| !name.is_empty());
+    let lines = name
+        .into_iter()
+        .chain(text.lines().filter(said).map(str::to_owned));
+    lines.collect::<Vec<_>>().join("\n").replace("-- hazard ", "-- ")
+}
+
 mod cases;
 mod every_case;
+mod language;
 mod lock;
 mod mistakes;
 mod plan;

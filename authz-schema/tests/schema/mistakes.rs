@@ -1,6 +1,6 @@
 //! All mistakes of a struct are reported at once.
 
-use authz_schema::model::parse_table;
+use authz_schema::model::{Types, parse_model};
 
 #[test]
 fn each_mistake_of_a_struct_is_reported_in_one_go() {
@@ -30,7 +30,7 @@ fn each_mistake_of_a_struct_is_reported_in_one_go() {
             map: std::collections::HashMap<String, String>,
         }
     };
-    let error = parse_table(&input).unwrap_err();
+    let error = parse_model(&input, &Types::default()).unwrap_err();
     let messages: Vec<String> = error.into_iter().map(|error| error.to_string()).collect();
     insta::assert_snapshot!(messages.join("\n"), @r#"
     unknown key `nmae` in `table(…)`; did you mean `name`?
@@ -43,14 +43,14 @@ fn each_mistake_of_a_struct_is_reported_in_one_go() {
     a column cannot have its table's name; in a policy it would mean the whole row
     this needs `references = "table(column)"` beside it
     a name must not be empty
-    the SQL type of this Rust type is not known; write `#[column(type = "…")]`
+    the SQL type of `std::collections::HashMap<String,String>` is not known; derive `authz::Type` for it, or write `#[column(type = "…")]`
     the column `again` stands twice
     a second `primary_key`; write `#[table(primary_key(a, b))]` for a key of several columns
     this unique constraint stands twice
     not an SQL expression: expected an expression, at the end
     expected one of `no action`, `restrict`, `cascade`, `set null`, `set default`
     expected `table(column)` or `schema.table(column)`
-    unknown key `nonsense` in `rls(…)`; expected one of `all`, `delete`, `disabled`, `insert`, `modify`, `name`, `owner`, `read`, `restrictive`, `select`, `to`, `update`
+    unknown key `nonsense` in `rls(…)`; expected one of `all`, `delete`, `disabled`, `insert`, `member`, `modify`, `name`, `owner`, `read`, `renamed_from`, `restrictive`, `select`, `to`, `unindexed`, `update`
     PostgreSQL allows no USING for insert; write `insert = "…"`
     expected `delete(using = "…")`: without USING no row would be visible
     PUBLIC is every role, the login role included; name the roles, such as `to = ["anonymous", "authenticated"]`
@@ -74,7 +74,7 @@ fn a_name_that_is_no_column_is_reported_wherever_it_stands() {
             number: i32,
         }
     };
-    let error = parse_table(&input).unwrap_err();
+    let error = parse_model(&input, &Types::default()).unwrap_err();
     let messages: Vec<String> = error.into_iter().map(|error| error.to_string()).collect();
     insta::assert_snapshot!(messages.join("\n"), @r"
     `notes` has no column `ide`; did you mean `id`?
@@ -82,8 +82,8 @@ fn a_name_that_is_no_column_is_reported_wherever_it_stands() {
     `notes` has no column `missing`; it has `id`, `user_id`, `number`
     `notes` has no column `nonsense`; it has `id`, `user_id`, `number`
     `notes` has no column `numbr`; did you mean `number`?
-    `notes` has no column `usr_id`; did you mean `user_id`?
     `notes` has no column `owner`; it has `id`, `user_id`, `number`
+    `notes` has no column `usr_id`; did you mean `user_id`?
     `other` is not the table `notes`; other tables need a subquery
     `note` is not the table `notes`; other tables need a subquery
     ");
@@ -98,7 +98,7 @@ fn a_select_that_could_not_be_read_is_not_reported_as_missing_too() {
             user_id: String,
         }
     };
-    let error = parse_table(&input).unwrap_err();
+    let error = parse_model(&input, &Types::default()).unwrap_err();
     let messages: Vec<String> = error.into_iter().map(|error| error.to_string()).collect();
     insta::assert_snapshot!(messages.join("\n"), @r"
     PostgreSQL has no type for `u32`; use i16, i32 or i64
@@ -123,9 +123,10 @@ fn a_struct_without_a_mistake_in_the_same_places_passes() {
         }
     };
     assert_eq!(
-        parse_table(&input)
+        parse_model(&input, &Types::default())
             .map_err(|error| error.to_string())
             .unwrap()
+            .table
             .policies
             .len(),
         6
@@ -135,11 +136,16 @@ fn a_struct_without_a_mistake_in_the_same_places_passes() {
 #[test]
 fn a_missing_rls_attribute_is_a_mistake_and_disabled_is_not() {
     let bare: syn::DeriveInput = syn::parse_quote! { struct Note { id: i64 } };
-    let error = parse_table(&bare).unwrap_err().to_string();
+    let error = parse_model(&bare, &Types::default()).unwrap_err().to_string();
     assert!(error.starts_with("no `#[rls(…)]`"), "{error}");
     let disabled: syn::DeriveInput = syn::parse_quote! {
         #[rls(disabled = "the list of countries is public")]
         struct Country { id: i64 }
     };
-    assert!(!parse_table(&disabled).unwrap().row_security);
+    assert!(
+        !parse_model(&disabled, &Types::default())
+            .unwrap()
+            .table
+            .row_security
+    );
 }

@@ -1,23 +1,22 @@
-//! Two schemas become a plan: its hazards, then its statements.
+//! Two schemas become a migration: its hazards, then the statements of each file.
 
-use authz_schema::diff::SchemaDiff;
-use authz_schema::plan::Plan;
-use authz_schema::schema::Schema;
+use authz_schema::config::LockTimeout;
+use authz_schema::migration::Migration;
+use authz_schema::schema::{EnumType, Schema, TypeName};
+use authz_schema::sql::Ident;
 
-use crate::Case;
 use crate::cases;
-use crate::schemas::schema;
+use crate::schemas::{models, schema};
+use crate::{Case, up_files};
 
-/// The plan of a case: a line for each hazard, then the statements.
+/// The migration of a case.
 fn plan(case: &Case) -> String {
-    text(&schema(case.old), &schema(case.new))
+    let (new, renames) = models(case.new);
+    up_files(&Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap())
 }
 
 fn text(old: &Schema, new: &Schema) -> String {
-    let plan = Plan::of(&SchemaDiff::of(old, new));
-    let hazards = plan.hazards.iter().map(|hazard| format!("-- {hazard}"));
-    let statements = plan.statements().map(|sql| format!("{sql};"));
-    hazards.chain(statements).collect::<Vec<_>>().join("\n")
+    up_files(&Migration::between(old, new).unwrap())
 }
 
 #[test]
@@ -64,7 +63,10 @@ fn column_added_with_a_default() {
 
 #[test]
 fn column_added_with_a_volatile_default() {
-    insta::assert_snapshot!(plan(&cases::column_added_with_a_volatile_default()), @"ALTER TABLE public.notes ADD COLUMN seen_at timestamptz DEFAULT clock_timestamp() NOT NULL;");
+    insta::assert_snapshot!(plan(&cases::column_added_with_a_volatile_default()), @r"
+    -- table-rewrite: adds public.notes.seen_at with a value of its own for each row
+    ALTER TABLE public.notes ADD COLUMN seen_at timestamptz DEFAULT clock_timestamp() NOT NULL;
+    ");
 }
 
 #[test]
@@ -89,9 +91,8 @@ fn column_added_with_constraints_and_a_policy() {
     ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
     ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
     ALTER TABLE public.notes ADD COLUMN team_id bigint;
-    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_check CHECK (team_id > 0);
-    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_key UNIQUE (team_id);
-    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_check CHECK (team_id > 0) NOT VALID;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
     CREATE POLICY teams_select_authenticated ON public.teams
         FOR SELECT TO authenticated
         USING (true);
@@ -99,6 +100,22 @@ fn column_added_with_constraints_and_a_policy() {
         TO authenticated
         USING ((SELECT auth.user_id()) = user_id or team_id = 7);
     GRANT SELECT ON TABLE public.teams TO authenticated;
+    -- index_notes_team_id_key
+    -- no-transaction
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS notes_team_id_key ON public.notes (team_id);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_id_key'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_check;
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_key UNIQUE USING INDEX notes_team_id_key;
     ");
 }
 
@@ -227,12 +244,14 @@ fn column_retyped_with_its_default() {
 
 #[test]
 fn column_retyped_with_an_unchanged_default() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_with_an_unchanged_default()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_an_unchanged_default()), @r#"
     -- table-rewrite: changes the type of public.notes.state to bigint
+    ALTER TABLE public.notes DROP CONSTRAINT notes_state_check;
     ALTER TABLE public.notes ALTER COLUMN state DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN state TYPE bigint USING state::bigint;
     ALTER TABLE public.notes ALTER COLUMN state SET DEFAULT 0;
-    ");
+    ALTER TABLE public.notes ADD CONSTRAINT notes_state_check CHECK (state >= 0);
+    "#);
 }
 
 #[test]
@@ -246,14 +265,16 @@ fn column_retyped_to_less() {
 
 #[test]
 fn column_retyped_with_its_expression_index() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_expression_index()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_expression_index()), @r#"
     -- table-rewrite: changes the type of public.tenants.id to bigint
     DROP POLICY tenants_select_authenticated ON public.tenants;
+    DROP INDEX public.tenants_id_text_idx;
     ALTER TABLE public.tenants ALTER COLUMN id TYPE bigint USING id::bigint;
+    CREATE INDEX tenants_id_text_idx ON public.tenants (((id)::text));
     CREATE POLICY tenants_select_authenticated ON public.tenants
         FOR SELECT TO authenticated
         USING ((SELECT auth.session()->>'tenant_id') = id::text);
-    ");
+    "#);
 }
 
 #[test]
@@ -275,7 +296,11 @@ fn default_cleared() {
 fn not_null_set() {
     insta::assert_snapshot!(plan(&cases::not_null_set()), @r"
     -- fails-on-rows: sets public.notes.title NOT NULL
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_not_null_check CHECK (title IS NOT NULL) NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_title_not_null_check;
     ALTER TABLE public.notes ALTER COLUMN title SET NOT NULL;
+    ALTER TABLE public.notes DROP CONSTRAINT notes_title_not_null_check;
     ");
 }
 
@@ -312,17 +337,43 @@ fn identity_removed() {
 #[test]
 fn primary_key_changed() {
     insta::assert_snapshot!(plan(&cases::primary_key_changed()), @r"
+    -- index_members_pkey_new
+    -- no-transaction
     -- fails-on-rows: adds the constraint members_pkey to public.members
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS members_pkey_new ON public.members (team_id, user_id);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.members_pkey_new'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ALTER TABLE public.members DROP CONSTRAINT members_pkey;
-    ALTER TABLE public.members ADD CONSTRAINT members_pkey PRIMARY KEY (team_id, user_id);
+    ALTER TABLE public.members ADD CONSTRAINT members_pkey PRIMARY KEY USING INDEX members_pkey_new;
     ");
 }
 
 #[test]
 fn unique_added() {
     insta::assert_snapshot!(plan(&cases::unique_added()), @r"
+    -- index_notes_slug_key
+    -- no-transaction
     -- fails-on-rows: adds the constraint notes_slug_key to public.notes
-    ALTER TABLE public.notes ADD CONSTRAINT notes_slug_key UNIQUE (slug);
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS notes_slug_key ON public.notes (slug);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_slug_key'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_slug_key UNIQUE USING INDEX notes_slug_key;
     ");
 }
 
@@ -343,7 +394,9 @@ fn unique_dropped_with_the_foreign_key_on_it() {
 fn check_added() {
     insta::assert_snapshot!(plan(&cases::check_added()), @r"
     -- fails-on-rows: adds the constraint notes_title_check to public.notes
-    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (title <> '');
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (title <> '') NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_title_check;
     ");
 }
 
@@ -352,7 +405,9 @@ fn check_changed() {
     insta::assert_snapshot!(plan(&cases::check_changed()), @r"
     -- fails-on-rows: adds the constraint notes_title_check to public.notes
     ALTER TABLE public.notes DROP CONSTRAINT notes_title_check;
-    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (char_length(title) > 0);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (char_length(title) > 0) NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_title_check;
     ");
 }
 
@@ -364,31 +419,73 @@ fn check_dropped() {
 #[test]
 fn index_added() {
     insta::assert_snapshot!(plan(&cases::index_added()), @r"
-    -- blocks-writes: builds the index notes_slug_idx on public.notes
-    CREATE INDEX notes_slug_idx ON public.notes (slug);
+    -- index_notes_slug_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_slug_idx ON public.notes (slug);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_slug_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ");
 }
 
 #[test]
 fn index_changed() {
     insta::assert_snapshot!(plan(&cases::index_changed()), @r"
-    -- blocks-writes: builds the index notes_slug_idx on public.notes
-    DROP INDEX public.notes_slug_idx;
-    CREATE INDEX notes_slug_idx ON public.notes (slug DESC);
+    ALTER INDEX public.notes_slug_idx RENAME TO notes_slug_idx_old;
+    -- index_notes_slug_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_slug_idx ON public.notes (slug DESC);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_slug_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    -- drop_index_notes_slug_idx_old
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_slug_idx_old;
     ");
 }
 
 #[test]
 fn index_dropped() {
-    insta::assert_snapshot!(plan(&cases::index_dropped()), @"DROP INDEX public.notes_slug_idx;");
+    insta::assert_snapshot!(plan(&cases::index_dropped()), @r"
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_slug_idx;
+    ");
 }
 
 #[test]
 fn index_of_a_policy_column_in_another_order() {
     insta::assert_snapshot!(plan(&cases::index_of_a_policy_column_in_another_order()), @r"
-    -- blocks-writes: builds the index notes_user_id_idx on public.notes
-    DROP INDEX public.notes_user_id_idx;
-    CREATE INDEX notes_user_id_idx ON public.notes (user_id DESC);
+    ALTER INDEX public.notes_user_id_idx RENAME TO notes_user_id_idx_old;
+    -- index_notes_user_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_user_id_idx ON public.notes (user_id DESC);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_user_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    -- drop_index_notes_user_id_idx_old
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_user_id_idx_old;
     ");
 }
 
@@ -396,7 +493,9 @@ fn index_of_a_policy_column_in_another_order() {
 fn foreign_key_added() {
     insta::assert_snapshot!(plan(&cases::foreign_key_added()), @r"
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
-    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     ");
 }
 
@@ -405,7 +504,9 @@ fn foreign_key_action_changed() {
     insta::assert_snapshot!(plan(&cases::foreign_key_action_changed()), @r"
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
     ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
-    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) ON DELETE CASCADE;
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) ON DELETE CASCADE NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     ");
 }
 
@@ -459,10 +560,12 @@ fn policy_expression_changed() {
 fn policy_opened_to_all_rows() {
     insta::assert_snapshot!(plan(&cases::policy_opened_to_all_rows()), @r"
     -- authz-widens: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING (true)`, of public.notes
-    DROP INDEX public.notes_user_id_idx;
     ALTER POLICY notes_select_authenticated ON public.notes
         TO authenticated
         USING (true);
+    -- drop_index_notes_user_id_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_user_id_idx;
     ");
 }
 
@@ -645,10 +748,12 @@ fn row_security_disabled() {
     DROP POLICY notes_insert_authenticated ON public.notes;
     DROP POLICY notes_select_authenticated ON public.notes;
     DROP POLICY notes_update_authenticated ON public.notes;
-    DROP INDEX public.notes_user_id_idx;
     ALTER TABLE public.notes NO FORCE ROW LEVEL SECURITY;
     ALTER TABLE public.notes DISABLE ROW LEVEL SECURITY;
     REVOKE USAGE ON SCHEMA public FROM authenticated;
+    -- drop_index_notes_user_id_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_user_id_idx;
     ");
 }
 
@@ -664,8 +769,6 @@ fn row_security_enabled() {
     -- authz-widens: grants SELECT on public.notes to authenticated
     -- authz-widens: grants UPDATE on public.notes to authenticated
     -- authz-narrows: turns row security of public.notes on
-    -- blocks-writes: builds the index notes_user_id_idx on public.notes
-    CREATE INDEX notes_user_id_idx ON public.notes (user_id);
     CREATE POLICY notes_delete_authenticated ON public.notes
         FOR DELETE TO authenticated
         USING ((SELECT auth.user_id()) = user_id);
@@ -686,6 +789,19 @@ fn row_security_enabled() {
     GRANT INSERT ON TABLE public.notes TO authenticated;
     GRANT UPDATE ON TABLE public.notes TO authenticated;
     GRANT DELETE ON TABLE public.notes TO authenticated;
+    -- index_notes_user_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_user_id_idx ON public.notes (user_id);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_user_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ");
 }
 
@@ -919,17 +1035,31 @@ fn names_that_need_quotes() {
     -- authz-changed: changes the policy "it's ""own""": `SELECT USING ("Größe" = 1)` becomes `SELECT USING ("Größe" = 2)`, of "My ""App"""."User Data"
     -- fails-on-rows: adds the constraint "User Data_a""b_key" to "My ""App"""."User Data"
     -- table-rewrite: changes the type of "My ""App"""."User Data"."Größe" to bigint
-    -- blocks-writes: builds the index "User Data_select_type_idx" on "My ""App"""."User Data"
     DROP POLICY "it's ""own""" ON "My ""App"""."User Data";
     ALTER TABLE "My ""App"""."User Data" ALTER COLUMN "Größe" TYPE bigint USING "Größe"::bigint;
     ALTER TABLE "My ""App"""."User Data" ADD COLUMN type text;
     ALTER TABLE "My ""App"""."User Data" ADD COLUMN "a""b" integer;
-    ALTER TABLE "My ""App"""."User Data" ADD CONSTRAINT "User Data_a""b_key" UNIQUE ("a""b");
-    CREATE INDEX "User Data_select_type_idx" ON "My ""App"""."User Data" ("select", type DESC);
     CREATE POLICY "it's ""own""" ON "My ""App"""."User Data"
         FOR SELECT TO "authz test Team-Lead"
         USING ("Größe" = 2);
     COMMENT ON COLUMN "My ""App"""."User Data".type IS E'It''s \\ odd.';
+    -- index_User_Data_a_b_key
+    -- no-transaction
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "User Data_a""b_key" ON "My ""App"""."User Data" ("a""b");
+    -- index_User_Data_select_type_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS "User Data_select_type_idx" ON "My ""App"""."User Data" ("select", type DESC);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'"My ""App"""."User Data_a""b_key"'::regclass, E'"My ""App"""."User Data_select_type_idx"'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    ALTER TABLE "My ""App"""."User Data" ADD CONSTRAINT "User Data_a""b_key" UNIQUE USING INDEX "User Data_a""b_key";
     "#);
 }
 
@@ -938,16 +1068,122 @@ fn texts_with_quotes_and_comments() {
     insta::assert_snapshot!(plan(&cases::texts_with_quotes_and_comments()), @r"
     -- authz-widens: adds the policy notes_select_authenticated_2 of public.notes
     -- fails-on-rows: adds the constraint notes_title_check to public.notes
-    -- blocks-writes: builds the index notes_title_idx on public.notes
     ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT ('a;' -- semicolon
     );
     ALTER TABLE public.notes ADD CONSTRAINT notes_title_check CHECK (title <> E'\\' -- or so
-    );
-    CREATE INDEX notes_title_idx ON public.notes (title);
+    ) NOT VALID;
     CREATE POLICY notes_select_authenticated_2 ON public.notes
         FOR SELECT TO authenticated
         USING (title = 'it''s -- fine' -- why
     or title = $q$a\'b$q$ /* ; */ -- end
     );
+    -- index_notes_title_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_title_idx ON public.notes (title);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_title_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_title_check;
+    ");
+}
+
+#[test]
+fn unique_added_for_a_foreign_key() {
+    insta::assert_snapshot!(plan(&cases::unique_added_for_a_foreign_key()), @r"
+    -- fails-on-rows: adds the constraint a_teams_slug_key to public.a_teams
+    -- fails-on-rows: adds the constraint notes_team_fkey to public.notes
+    -- blocks-writes: reads all rows of public.a_teams for the constraint a_teams_slug_key
+    ALTER TABLE public.a_teams ADD CONSTRAINT a_teams_slug_key UNIQUE (slug);
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_fkey FOREIGN KEY (team) REFERENCES public.a_teams (slug) NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_fkey;
+    ");
+}
+
+#[test]
+fn primary_key_changed_with_its_columns() {
+    insta::assert_snapshot!(plan(&cases::primary_key_changed_with_its_columns()), @r"
+    -- fails-on-rows: adds the constraint members_pkey to public.members
+    -- fails-on-rows: sets public.members.seat NOT NULL
+    -- blocks-writes: reads all rows of public.members for the NOT NULL of seat
+    -- blocks-writes: reads all rows of public.members for the constraint members_pkey
+    ALTER TABLE public.members DROP CONSTRAINT members_pkey;
+    ALTER TABLE public.members ALTER COLUMN user_id DROP NOT NULL;
+    ALTER TABLE public.members ALTER COLUMN seat SET NOT NULL;
+    ALTER TABLE public.members ADD CONSTRAINT members_pkey PRIMARY KEY (team_id, seat);
+    ");
+}
+
+#[test]
+fn primary_key_and_not_null_added() {
+    insta::assert_snapshot!(plan(&cases::primary_key_and_not_null_added()), @r"
+    -- fails-on-rows: adds the constraint members_pkey to public.members
+    -- fails-on-rows: sets public.members.seat NOT NULL
+    ALTER TABLE public.members ADD CONSTRAINT members_seat_not_null_check CHECK (seat IS NOT NULL) NOT VALID;
+    -- index_members_pkey
+    -- no-transaction
+    CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS members_pkey ON public.members (seat);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.members_pkey'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
+    ALTER TABLE public.members VALIDATE CONSTRAINT members_seat_not_null_check;
+    ALTER TABLE public.members ALTER COLUMN seat SET NOT NULL;
+    ALTER TABLE public.members DROP CONSTRAINT members_seat_not_null_check;
+    ALTER TABLE public.members ADD CONSTRAINT members_pkey PRIMARY KEY USING INDEX members_pkey;
+    ");
+}
+
+#[test]
+fn foreign_keys_added_in_a_circle() {
+    insta::assert_snapshot!(plan(&cases::foreign_keys_added_in_a_circle()), @r"
+    -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
+    -- fails-on-rows: adds the constraint teams_head_fkey to public.teams
+    ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
+    ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.notes (id) NOT VALID;
+    -- validate
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
+    ALTER TABLE public.teams VALIDATE CONSTRAINT teams_head_fkey;
+    ");
+}
+
+#[test]
+fn a_value_that_an_enum_gains_comes_before_what_uses_it() {
+    let name = |name: &str| Ident::new(name).unwrap();
+    let mood = |values: &[&str], default: &str| {
+        let mut schema = schema(cases::default_changed().old);
+        let mood = EnumType {
+            name: TypeName {
+                namespace: name("public"),
+                name: name("mood"),
+            },
+            values: values.iter().map(ToString::to_string).collect(),
+            comment: None,
+        };
+        let columns = schema.tables.values_mut().flat_map(|table| &mut table.columns);
+        for column in columns.filter(|column| column.name == name("title")) {
+            column.column_type = mood.name.to_string();
+            column.default = Some(default.to_owned());
+        }
+        schema.enums.insert(mood.name.clone(), mood);
+        schema
+    };
+    insta::assert_snapshot!(text(&mood(&["sad"], "'sad'"), &mood(&["sad", "glad"], "'glad'")), @r"
+    -- enum_values
+    ALTER TYPE public.mood ADD VALUE E'glad' AFTER E'sad';
+    ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT 'glad';
     ");
 }

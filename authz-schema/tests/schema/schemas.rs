@@ -1,8 +1,10 @@
 //! Schemas of the tests, read from Rust source.
 
-use authz_schema::model::parse_model;
+use authz_schema::config::Config;
+use authz_schema::declare::Declarations;
+use authz_schema::model::{Types, parse_model, parse_type};
 use authz_schema::renames::Renames;
-use authz_schema::schema::{Schema, Table};
+use authz_schema::schema::Schema;
 
 /// To-do items, each its owner's own.
 pub(crate) const TODOS: &str = r#"
@@ -84,17 +86,41 @@ pub(crate) fn schema(source: &str) -> Schema {
 pub(crate) fn models(source: &str) -> (Schema, Renames) {
     let file = syn::parse_file(source).unwrap();
     let mut renames = Renames::default();
-    let tables: Vec<Table> = file
-        .items
-        .into_iter()
-        .map(|item| match item {
-            syn::Item::Struct(item) => {
-                let (table, former) = parse_model(&item.into()).unwrap_or_else(|error| panic!("{error}"));
-                renames.extend(former);
-                table
-            }
-            item => panic!("not a struct: {item:?}"),
-        })
-        .collect();
-    (Schema::of(tables), renames)
+    let mut types = Types::default();
+    let mut declared = Declarations::default();
+    let mut tables: Vec<syn::DeriveInput> = Vec::new();
+    for item in file.items {
+        let item: syn::DeriveInput = match item {
+            syn::Item::Struct(item) => item.into(),
+            syn::Item::Enum(item) => item.into(),
+            item => panic!("no model: {item:?}"),
+        };
+        if derives(&item, "Table") {
+            tables.push(item);
+        } else {
+            let model = parse_type(&item, &types).unwrap_or_else(|error| panic!("{error}"));
+            types.add(&item.ident.to_string(), &model.sql);
+            renames.extend(model.renames);
+            declared.enums.extend(model.enum_type);
+        }
+    }
+    for table in tables {
+        let model = parse_model(&table, &types).unwrap_or_else(|error| panic!("{error}"));
+        renames.extend(model.renames);
+        declared.memberships.extend(model.memberships);
+        declared.tables.push(model.table);
+    }
+    let schema = declared
+        .schema(&Config::default())
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
+    (schema, renames)
+}
+
+fn derives(item: &syn::DeriveInput, name: &str) -> bool {
+    item.attrs.iter().any(|attribute| {
+        attribute
+            .meta
+            .require_list()
+            .is_ok_and(|list| list.path.is_ident("derive") && list.tokens.to_string().contains(name))
+    })
 }

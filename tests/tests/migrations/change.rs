@@ -12,9 +12,13 @@ struct Case {
     allow: &'static [&'static str],
 }
 
-/// Makes a test of each case.
+/// Makes a test of each case, and a list of their names and new sides.
 macro_rules! each_case {
     ($($name:ident { old: $old:expr, new: $new:expr, allow: [$($allow:literal),*], })*) => {
+        pub(super) fn new_sides() -> Vec<(&'static str, &'static str)> {
+            vec![$((stringify!($name), $new)),*]
+        }
+
         $(#[test]
         fn $name() {
             super::goes_there_and_back(&super::Case { old: $old, new: $new, allow: &[$($allow),*] });
@@ -25,9 +29,24 @@ macro_rules! each_case {
 #[path = "../../../authz-schema/tests/schema/cases.rs"]
 mod cases;
 
+#[path = "../../../authz-schema/tests/schema/language.rs"]
+mod language;
+
+/// The name of each case with the source of its models after the change.
+pub(crate) fn new_sides() -> Vec<(&'static str, String)> {
+    let cases = cases::new_sides().into_iter().chain(language::new_sides());
+    cases
+        .filter(|(_, new)| !new.is_empty())
+        .map(|(name, new)| (name, with_imports(new)))
+        .collect()
+}
+
+fn with_imports(models: &str) -> String {
+    format!("use authz::Table;\nuse chrono::{{DateTime, Utc}};\n{models}")
+}
+
 fn goes_there_and_back(case: &Case) {
-    let source = |models: &str| format!("use authz::Table;\nuse chrono::{{DateTime, Utc}};\n{models}");
-    let package = Package::new(&source(case.old));
+    let package = Package::new(&with_imports(case.old));
     package.generate("old", &[]);
     block_on(async {
         let mut database = Database::new().await;
@@ -35,7 +54,7 @@ fn goes_there_and_back(case: &Case) {
         let before = database.dump();
         let first = package.migrator().await.iter().last().unwrap().version;
 
-        package.models(&source(case.new));
+        package.models(&with_imports(case.new));
         if !case.allow.is_empty() {
             assert_refused(&package, case.allow);
         }
@@ -58,7 +77,37 @@ fn goes_there_and_back(case: &Case) {
             &after,
             &database.dump(),
         );
+        database.undo(&package, first).await;
+        stops_anywhere(&mut database, &package, first, &before).await;
     });
+}
+
+/// Asserts that a migration of several files can stop after each of them, and go on or back from there.
+async fn stops_anywhere(database: &mut Database, package: &Package, first: i64, before: &[String]) {
+    let migrator = package.migrator().await;
+    let up = migrator
+        .iter()
+        .filter(|file| file.migration_type.is_up_migration());
+    let versions: Vec<i64> = up
+        .map(|file| file.version)
+        .filter(|version| *version > first)
+        .collect();
+    if versions.len() == 1 {
+        return;
+    }
+    let mut previous = first;
+    for version in versions {
+        database.migrate_to(package, version).await;
+        database.undo(package, previous).await;
+        database.migrate_to(package, version).await;
+        database.undo(package, first).await;
+        assert_same(
+            &format!("the database before, and after going back from {version}"),
+            before,
+            &database.dump(),
+        );
+        previous = version;
+    }
 }
 
 /// Asserts that nothing is written without consent, nor with consent to one hazard less.
@@ -162,27 +211,89 @@ fn a_migration_that_fails_half_way_leaves_the_database_as_it_was() {
             .execute("INSERT INTO todos (user_id, task) VALUES ('a', 'buy milk')")
             .await;
         let before = database.dump();
-        // The new column comes first and works; the CHECK then finds a row that does not fit.
-        package.models(
-            &TODOS
-                .replace("char_length(task) > 0", "char_length(task) > 100")
-                .replace(
-                    "pub(crate) user_id",
-                    "pub(crate) note: Option<String>,\npub(crate) user_id",
-                ),
-        );
+        // The first new column works; the second then finds a row without a value.
+        package.models(&TODOS.replace(
+            "pub(crate) user_id",
+            "pub(crate) note: Option<String>,\npub(crate) priority: i32,\npub(crate) user_id",
+        ));
         package.generate("change", &[]);
-        let error = package
-            .migrator()
-            .await
-            .run(&mut database.connection)
-            .await
-            .unwrap_err();
-        assert!(format!("{error:?}").contains("23514"), "{error:?}");
+        let error = database.fail_to_migrate(&package).await;
+        assert!(error.contains("23502"), "{error}");
         assert_same("the database before and after", &before, &database.dump());
 
         database.execute("DELETE FROM todos").await;
         database.migrate(&package).await;
         assert_ne!(before, database.dump());
+    });
+}
+
+#[test]
+fn rows_that_do_not_fit_stop_the_proof_and_can_be_mended() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        database
+            .execute("INSERT INTO todos (user_id, task) VALUES ('a', 'buy milk')")
+            .await;
+        package.models(&TODOS.replace("char_length(task) > 0", "char_length(task) > 10"));
+        package.generate("change", &[]);
+        let error = database.fail_to_migrate(&package).await;
+        assert!(error.contains("23514"), "{error}");
+        // New rows are held to it already.
+        let insert = "INSERT INTO todos (user_id, task) VALUES ('a', 'short')";
+        assert!(
+            sqlx::query(insert)
+                .execute(&mut database.connection)
+                .await
+                .is_err()
+        );
+
+        database
+            .execute("UPDATE todos SET task = 'buy a lot of milk'")
+            .await;
+        database.migrate(&package).await;
+        let fresh = Database::fresh(&package.lock()).await;
+        assert_same(
+            "the migrated and a fresh database",
+            &database.dump(),
+            &fresh.dump(),
+        );
+    });
+}
+
+#[test]
+fn an_index_that_could_not_be_built_stops_the_migration_and_can_be_mended() {
+    let package = Package::new(TODOS);
+    package.generate("create", &[]);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        database
+            .execute("INSERT INTO todos (user_id, task) VALUES ('a', 'twice'), ('b', 'twice')")
+            .await;
+        package.models(&TODOS.replace("char_length(task) > 0\"", "char_length(task) > 0\", unique"));
+        package.generate("change", &[]);
+        let error = database.fail_to_migrate(&package).await;
+        assert!(error.contains("23505"), "{error}");
+        // The next try skips the index, which is there, but not valid.
+        let error = database.fail_to_migrate(&package).await;
+        assert!(
+            error.contains("not valid") && error.contains("todos_task_key"),
+            "{error}"
+        );
+
+        database.execute("UPDATE todos SET task = user_id").await;
+        database
+            .execute("REINDEX INDEX CONCURRENTLY todos_task_key")
+            .await;
+        database.migrate(&package).await;
+        let fresh = Database::fresh(&package.lock()).await;
+        assert_same(
+            "the migrated and a fresh database",
+            &database.dump(),
+            &fresh.dump(),
+        );
     });
 }

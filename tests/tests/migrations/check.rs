@@ -271,3 +271,63 @@ fn a_migration_that_fails_on_an_empty_database_is_an_error_that_names_it() {
     let source = std::error::Error::source(error).unwrap().to_string();
     assert!(source.contains("29990101000000"), "{source}");
 }
+
+/// Enums, memberships, and a table that a hand-written migration makes.
+const WHOLE_LANGUAGE: &str = "
+#[derive(sqlx::Type, authz::Type)]
+#[sqlx(type_name = \"state\", rename_all = \"snake_case\")]
+enum State { Open, Paid }
+
+#[derive(authz::Table)]
+#[rls(select, member = \"id in team_members(team_id, user_id)\")]
+struct Team { #[column(primary_key)] id: i64, #[column(default = \"'open'\")] state: State }
+
+#[derive(authz::Table)]
+#[table(primary_key(team_id, user_id))]
+#[rls(read, member = \"team_members(team_id, user_id)\")]
+struct TeamMember { #[column(references = \"teams(id)\")] team_id: i64, user_id: String }
+
+#[derive(authz::Table)]
+#[table(existing)]
+#[rls(read = \"kind = 'open'\")]
+struct Legacy { id: i64, kind: String }
+";
+
+#[test]
+fn types_memberships_and_tables_of_others_are_compared_too() {
+    let package = Package::new(WHOLE_LANGUAGE);
+    package.write(
+        "0001_legacy.sql",
+        "CREATE TABLE legacies (id bigint PRIMARY KEY, kind text); CREATE INDEX by_kind ON legacies (kind);",
+    );
+    package.generate("create", &["authz-widens"]);
+    assert_fine(&package);
+    let changes = [
+        ("ALTER TYPE state ADD VALUE 'lost'", "type public.state"),
+        (
+            "ALTER TABLE legacies NO FORCE ROW LEVEL SECURITY",
+            "table public.legacies",
+        ),
+        (
+            "GRANT DELETE ON legacies TO authenticated",
+            "grants to authenticated on public.legacies",
+        ),
+        (
+            "DROP POLICY legacies_select_authenticated ON legacies",
+            "policy legacies_select_authenticated on public.legacies",
+        ),
+        (
+            "ALTER FUNCTION authz.team_members_team_id() OWNER TO postgres",
+            "function authz.team_members_team_id()",
+        ),
+    ];
+    package.write(
+        "29990101000000_by_hand.sql",
+        &changes.map(|(sql, _)| format!("{sql};\n")).concat(),
+    );
+    let ran = find(&package);
+    let found: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with(' ')).collect();
+    let mut expected = changes.map(|(_, object)| object);
+    expected.sort_unstable();
+    assert_eq!(found, expected, "{}", ran.whole());
+}

@@ -13,7 +13,8 @@ use crate::package::Package;
 
 /// A database with one connection of the superuser.
 pub(crate) struct Database {
-    name: String,
+    /// Its URL, with the password of the superuser.
+    pub(crate) url: String,
     pub(crate) connection: PgConnection,
 }
 
@@ -46,28 +47,55 @@ impl Database {
         execute(&mut admin, &format!("CREATE DATABASE {name}"))
             .await
             .unwrap();
-        let connection = PgConnection::connect(&server.url(&name)).await.unwrap();
-        Self { name, connection }
+        let url = server.url(&name);
+        let connection = PgConnection::connect(&url).await.unwrap();
+        Self { url, connection }
     }
 
     /// A database with all that a schema declares.
     pub(crate) async fn fresh(schema: &Schema) -> Self {
         let mut database = Self::new().await;
-        database.execute(&script(schema)).await;
+        database.build(schema).await;
         database
+    }
+
+    /// Makes all that a schema declares, from nothing.
+    pub(crate) async fn build(&mut self, schema: &Schema) {
+        self.execute(&script(schema)).await;
     }
 
     /// Applies the migrations of a package that have not run yet.
     pub(crate) async fn migrate(&mut self, package: &Package) {
         if let Err(error) = package.migrator().await.run(&mut self.connection).await {
+            panic!("{error:?}");
+        }
+    }
+
+    /// Applies the migrations up to this version that have not run yet.
+    pub(crate) async fn migrate_to(&mut self, package: &Package, version: i64) {
+        let migrator = package.migrator().await;
+        if let Err(error) = migrator.run_to(version, &mut self.connection).await {
             panic!("{error:?}\n{:#?}", package.files());
         }
+    }
+
+    /// Applies the migrations, which must fail, and gives the error.
+    pub(crate) async fn fail_to_migrate(&mut self, package: &Package) -> String {
+        let error = package
+            .migrator()
+            .await
+            .run(&mut self.connection)
+            .await
+            .unwrap_err();
+        // sqlx keeps its lock when a migration fails.
+        self.execute("SELECT pg_advisory_unlock_all()").await;
+        format!("{error:?}")
     }
 
     /// Undoes the migrations after this version.
     pub(crate) async fn undo(&mut self, package: &Package, version: i64) {
         if let Err(error) = package.migrator().await.undo(&mut self.connection, version).await {
-            panic!("{error:?}\n{:#?}", package.files());
+            panic!("{error:?}");
         }
     }
 
@@ -85,7 +113,7 @@ impl Database {
         let program = server().binaries().program("pg_dump");
         let answer = Command::new(&program)
             .args(["--schema-only", "--no-owner", "--exclude-table=_sqlx_migrations"])
-            .arg(server().url(&self.name))
+            .arg(&self.url)
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         assert!(
@@ -113,7 +141,8 @@ impl Database {
     }
 }
 
-async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+/// Runs statements.
+pub(crate) async fn execute(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
         .execute(connection)
         .await?;

@@ -8,12 +8,22 @@
 )]
 
 mod auth;
+mod branches;
 mod change;
 mod check;
 mod database;
+mod drift;
+mod expand;
 mod generate;
+mod init;
 mod isolation;
+mod json;
+mod members;
 mod names;
+mod oracle;
 mod package;
 mod plans;
+mod property;
+mod pull;
 mod roles;
+mod surroundings;

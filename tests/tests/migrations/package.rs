@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use authz_cli::cli::{Cargo, CargoCommand};
 use authz_cli::command::{self, CommandError, Outcome};
-use authz_schema::lock;
+use authz_schema::lock::Lock;
 use authz_schema::schema::Schema;
 use clap::Parser as _;
 use sqlx::migrate::Migrator;
@@ -59,9 +59,38 @@ impl Package {
         fs::write(self.folder.path().join("src/lib.rs"), source).unwrap();
     }
 
+    /// Writes `authz.toml`.
+    pub(crate) fn configure(&self, text: &str) {
+        fs::write(self.folder.path().join("authz.toml"), text).unwrap();
+    }
+
+    /// Its Cargo.toml.
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.folder.path().join("Cargo.toml")
+    }
+
+    /// Writes a file of the package.
+    pub(crate) fn file(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Removes a file of the package.
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.folder.path().join(path)).unwrap();
+    }
+
+    /// Asserts that `cargo authz check` finds that models, lock and migrations agree.
+    pub(crate) fn assert_checked(&self) {
+        // A thread of its own: the command starts a runtime, and the test may be on one.
+        let ran = std::thread::scope(|scope| scope.spawn(|| self.run(&["check"])).join().unwrap());
+        assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
+    }
+
     /// Runs `cargo authz` with these arguments on the package.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let manifest = self.folder.path().join("Cargo.toml");
+        let manifest = self.manifest();
         let manifest = ["--manifest-path", manifest.to_str().unwrap()];
         let line = ["cargo", "authz"].iter().chain(arguments).chain(&manifest);
         let CargoCommand::Authz(parsed) = Cargo::try_parse_from(line).unwrap().command;
@@ -90,6 +119,18 @@ impl Package {
             .join(written.unwrap_or_else(|| panic!("{name} wrote nothing: {}", ran.whole())))
     }
 
+    /// Runs `cargo authz generate` with consent to everything, and returns what it said.
+    pub(crate) fn generate_all(&self, name: &str) -> String {
+        let allow = ["data-loss", "rls-disable", "authz-widens"].into_iter();
+        let arguments: Vec<&str> = ["generate", name]
+            .into_iter()
+            .chain(allow.flat_map(|hazard| ["--allow", hazard]))
+            .collect();
+        let ran = self.run(&arguments);
+        assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
+        ran.err
+    }
+
     /// Asserts that the next `generate` finds nothing to do and writes nothing.
     pub(crate) fn assert_settled(&self) {
         let before = self.files();
@@ -97,6 +138,11 @@ impl Package {
         assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
         assert!(ran.err.starts_with("nothing to do"), "{}", ran.whole());
         assert_eq!(self.files(), before);
+    }
+
+    /// The package's folder.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The folder of migrations.
@@ -124,10 +170,20 @@ impl Package {
             .collect()
     }
 
+    /// The latest migration, for a failing test.
+    pub(crate) fn shown(&self) -> String {
+        let files = self
+            .files()
+            .into_iter()
+            .filter(|(name, _)| name.ends_with(".sql"));
+        let mut files: Vec<String> = files.map(|(name, text)| format!("── {name}\n{text}")).collect();
+        files.split_off(files.len().saturating_sub(2)).join("\n")
+    }
+
     /// What the lock declares.
     pub(crate) fn lock(&self) -> Schema {
         let text = fs::read_to_string(self.migrations().join("authz.lock")).unwrap();
-        lock::from_text(&text).unwrap()
+        Lock::from_text(&text).unwrap().schema
     }
 
     /// The migrations as sqlx reads them.

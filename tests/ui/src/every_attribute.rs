@@ -1,7 +1,7 @@
 //! The generated code is silent under the strictest lints.
 #![deny(warnings, missing_docs, clippy::all)]
 
-use authz::Table;
+use authz::{SqlType as _, Table};
 
 /// A project.
 #[derive(Debug, Table)]
@@ -44,6 +44,91 @@ pub struct WorkItem {
     pub note: Option<String>,
 }
 
+/// A state.
+#[derive(Debug, Clone, Copy, authz::Type)]
+#[sqlx(type_name = "app.state", rename_all = "snake_case")]
+#[sql_type(renamed_from = "status")]
+pub enum State {
+    /// Nothing is done.
+    Open,
+    /// All is done.
+    #[sqlx(rename = "finished")]
+    #[value(renamed_from = "done")]
+    Done,
+}
+
+/// A number of its own.
+#[derive(Debug, Clone, Copy, authz::Type)]
+#[repr(i16)]
+pub enum Level {
+    /// The only one.
+    One = 1,
+}
+
+/// A key.
+#[derive(Debug, Clone, authz::Type)]
+#[sqlx(transparent)]
+pub struct Key(pub String);
+
+/// A key of keys.
+#[derive(Debug, Clone, authz::Type)]
+pub struct KeyOfKeys(pub Key);
+
+/// A line of an item.
+#[derive(Debug, Table)]
+#[table(
+    foreign_key(item_id, owner, references = "app.items(id, owner_id)", on_delete = "cascade"),
+    index("lower(body)" text_pattern_ops, item_id desc nulls last, unique, where = "item_id > 0", include(owner), name = "lines_by_body"),
+    index(tags, method = "gin")
+)]
+#[rls(read, insert, owner = "owner")]
+#[rls(
+    select,
+    member = "item_id in app.members(item, person) where level > 1",
+    to = "editor"
+)]
+#[rls(
+    select = "current_user = 'x' or item_id = 1",
+    restrictive,
+    unindexed = "few rows",
+    name = "few",
+    renamed_from = "some"
+)]
+pub struct Line {
+    /// The item.
+    #[column(identity = "by default")]
+    pub item_id: i64,
+    /// Who owns it.
+    pub owner: Key,
+    /// Where it stands.
+    pub states: Vec<State>,
+    /// How far it is.
+    pub level: Option<Level>,
+    /// More.
+    pub keys: Vec<Option<KeyOfKeys>>,
+    /// Its text.
+    pub body: String,
+    /// Words.
+    pub tags: Vec<String>,
+    /// Twice the item.
+    #[column(generated = "item_id * 2")]
+    pub double: i64,
+}
+
+/// A table of another.
+#[derive(Debug, Table)]
+#[table(existing, schema = "app")]
+#[rls(select = "person = auth.user_id()")]
+pub struct Member {
+    /// The item.
+    pub item: i64,
+    /// Who.
+    #[column(readonly)]
+    pub person: String,
+    /// How far.
+    pub level: i32,
+}
+
 /// A table without row security.
 #[derive(Debug, Table)]
 #[rls(disabled = "only the server reads it")]
@@ -64,5 +149,8 @@ pub fn check() {
         WorkItem::COLUMNS,
         ["id", "owner_id", "title", "rank", "hidden", "note"]
     );
+    assert_eq!(Line::COLUMNS.len(), 8);
+    assert_eq!((State::SQL_NAME, Level::SQL_NAME), ("app.state", "smallint"));
+    assert_eq!(KeyOfKeys::SQL_NAME, "text");
     assert_eq!((Job::NAMESPACE, Job::NAME), ("public", "jobs"));
 }

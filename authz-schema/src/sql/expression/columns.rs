@@ -20,6 +20,35 @@ const VALUE_KEYWORDS: &[&str] = &[
 ];
 
 impl Expression {
+    /// The first arm of an `OR` outside of subqueries that is the same for every row, other than a constant. A
+    /// subquery with a FROM is left alone, since only the server knows whether it names columns of the row.
+    #[must_use]
+    pub fn row_independent_arm(&self) -> Option<&str> {
+        self.find_row_independent_arm(&self.root)
+    }
+
+    fn find_row_independent_arm(&self, node: &Node) -> Option<&str> {
+        match (node.kind, node.children.as_slice()) {
+            (SyntaxKind::PAREN_EXPR, [_, inner, _]) => self.find_row_independent_arm(inner),
+            (SyntaxKind::BIN_EXPR, [left, operator, right]) => match operator.kind {
+                SyntaxKind::AND_KW => self
+                    .find_row_independent_arm(left)
+                    .or_else(|| self.find_row_independent_arm(right)),
+                SyntaxKind::OR_KW => [left, right].into_iter().find_map(|arm| {
+                    let arms = self.find_row_independent_arm(arm);
+                    let same = || {
+                        let constant = within_parentheses(arm).kind == SyntaxKind::LITERAL;
+                        let reads = arm.descendants().any(has_from);
+                        !constant && !reads && self.is_row_independent(arm)
+                    };
+                    arms.or_else(|| same().then(|| self.slice(&arm.range)))
+                }),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(super) fn find_columns(
         &self,
         node: &Node,
@@ -135,6 +164,13 @@ impl Expression {
             }
             _ => None,
         }
+    }
+}
+
+fn within_parentheses(node: &Node) -> &Node {
+    match (node.kind, node.children.as_slice()) {
+        (SyntaxKind::PAREN_EXPR, [_, inner, _]) => within_parentheses(inner),
+        _ => node,
     }
 }
 

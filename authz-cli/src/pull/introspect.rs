@@ -1,0 +1,336 @@
+//! Reads a database's catalogue into plain values. Every text is PostgreSQL's own.
+//!
+//! One read-only transaction with an empty search path, so that names are whole and nothing changes. What no struct
+//! declares is listed too: nothing is left out in silence.
+
+use std::collections::BTreeSet;
+
+use authz_schema::config::Platform;
+use authz_schema::schema::{Command, EnumType, TableName};
+use authz_schema::sql::Ident;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::PullError;
+
+/// What a catalogue says of some namespaces.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    pub(super) tables: Vec<LiveTable>,
+    pub(super) enums: Vec<LiveEnum>,
+    /// The roles that row security does not bind.
+    pub(super) unbound_roles: BTreeSet<Ident>,
+    /// What no struct declares.
+    pub(super) others: Vec<Other>,
+    /// Whose database it looks like.
+    pub(super) platform: Platform,
+}
+
+/// A table with all that belongs to it.
+#[derive(Debug, Deserialize)]
+pub(super) struct LiveTable {
+    #[serde(flatten)]
+    pub(super) name: TableName,
+    /// Why it is no table of its own, such as `partitioned`.
+    pub(super) special: String,
+    /// What no attribute says of it, such as `UNLOGGED`.
+    pub(super) options: String,
+    pub(super) row_security: bool,
+    pub(super) forced: bool,
+    pub(super) comment: Option<String>,
+    #[serde(skip)]
+    pub(super) columns: Vec<LiveColumn>,
+    #[serde(skip)]
+    pub(super) constraints: Vec<LiveConstraint>,
+    #[serde(skip)]
+    pub(super) indexes: Vec<LiveIndex>,
+    #[serde(skip)]
+    pub(super) policies: Vec<LivePolicy>,
+    #[serde(skip)]
+    pub(super) grants: Vec<LiveGrant>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveColumn {
+    table: TableName,
+    pub(super) name: Ident,
+    #[serde(rename = "type")]
+    pub(super) column_type: String,
+    /// `pg_type.typtype` of the type, or of an array's items.
+    pub(super) type_kind: String,
+    /// Its name in the catalogue, or that of an array's items.
+    pub(super) type_name: TableName,
+    pub(super) not_null: bool,
+    pub(super) identity: Option<LiveIdentity>,
+    pub(super) generated: Option<Generated>,
+    pub(super) default: Option<String>,
+    /// The sequence that goes with the column.
+    pub(super) sequence: Option<String>,
+    /// Whether the default counts by that sequence, as `serial` does.
+    pub(super) counts: bool,
+    pub(super) sequence_options: Option<String>,
+    pub(super) collation: Option<String>,
+    pub(super) options: Option<String>,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LiveIdentity {
+    Always,
+    ByDefault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Generated {
+    Stored,
+    Virtual,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveConstraint {
+    table: TableName,
+    pub(super) name: Ident,
+    /// `pg_constraint.contype`
+    pub(super) kind: String,
+    pub(super) columns: Vec<Ident>,
+    pub(super) expression: Option<String>,
+    pub(super) references: Option<LiveReference>,
+    pub(super) options: Option<String>,
+    pub(super) definition: String,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveReference {
+    pub(super) table: TableName,
+    pub(super) columns: Vec<Ident>,
+    /// `pg_constraint.confdeltype`
+    pub(super) on_delete: String,
+    pub(super) on_update: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveIndex {
+    table: TableName,
+    pub(super) name: Ident,
+    pub(super) unique: bool,
+    pub(super) method: String,
+    pub(super) keys: Vec<String>,
+    /// Which keys are no plain columns.
+    pub(super) expressions: Vec<bool>,
+    pub(super) include: Vec<Ident>,
+    pub(super) predicate: Option<String>,
+    pub(super) columns: Vec<Ident>,
+    pub(super) options: Option<String>,
+    pub(super) definition: String,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LivePolicy {
+    table: TableName,
+    pub(super) name: Ident,
+    /// `None` for ALL.
+    pub(super) command: Option<Command>,
+    pub(super) restrictive: bool,
+    /// `None` among them is PUBLIC.
+    pub(super) roles: BTreeSet<Option<Ident>>,
+    pub(super) using: Option<String>,
+    pub(super) with_check: Option<String>,
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveGrant {
+    table: TableName,
+    pub(super) column: Option<Ident>,
+    /// `None` is PUBLIC.
+    pub(super) role: Option<Ident>,
+    /// Row security does not bind the role.
+    pub(super) bypasses: bool,
+    pub(super) privilege: String,
+    pub(super) grantable: bool,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LiveEnum {
+    pub(super) name: TableName,
+    pub(super) values: Vec<String>,
+    pub(super) comment: Option<String>,
+}
+
+impl LiveEnum {
+    /// As models declare it.
+    pub(super) fn declared(&self) -> EnumType {
+        EnumType {
+            name: self.name.clone(),
+            values: self.values.clone(),
+            comment: self.comment.clone(),
+        }
+    }
+}
+
+/// Something that no struct declares.
+#[derive(Debug, Deserialize)]
+pub(super) struct Other {
+    pub(super) object: String,
+    pub(super) why: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Namespace {
+    name: Ident,
+    of_extension: bool,
+}
+
+/// Reads what stands in these namespaces; in all that are no platform's where none is named.
+pub(super) async fn read(connection: &mut PgConnection, asked: &[Ident]) -> Result<Catalogue, PullError> {
+    run(
+        connection,
+        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''",
+    )
+    .await?;
+    let catalogue = read_all(connection, asked).await;
+    // Nothing was written; a connection that failed is closed by its owner.
+    run(connection, "ROLLBACK").await?;
+    catalogue
+}
+
+async fn read_all(connection: &mut PgConnection, asked: &[Ident]) -> Result<Catalogue, PullError> {
+    let all: Vec<Namespace> = rows(connection, include_str!("introspect/namespaces.sql"), &[]).await?;
+    if let Some(missing) = asked
+        .iter()
+        .find(|name| !all.iter().any(|namespace| namespace.name == **name))
+    {
+        return Err(PullError::NoNamespace(missing.clone()));
+    }
+    let of_platform =
+        |namespace: &Namespace| namespace.of_extension || is_of_a_platform(namespace.name.as_str());
+    if let Some(other) = all
+        .iter()
+        .find(|namespace| asked.contains(&namespace.name) && of_platform(namespace))
+    {
+        return Err(PullError::PlatformNamespace(other.name.clone()));
+    }
+    let ours = all
+        .into_iter()
+        .filter(|namespace| !of_platform(namespace) && (asked.is_empty() || asked.contains(&namespace.name)));
+    let names: Vec<String> = ours.map(|namespace| namespace.name.into()).collect();
+    let mut tables: Vec<LiveTable> = rows(connection, include_str!("introspect/tables.sql"), &names).await?;
+    let mut catalogue = Catalogue {
+        enums: rows(connection, include_str!("introspect/enums.sql"), &names).await?,
+        others: rows(connection, include_str!("introspect/others.sql"), &names).await?,
+        unbound_roles: rows(connection, include_str!("introspect/roles.sql"), &[])
+            .await?
+            .into_iter()
+            .collect(),
+        platform: rows(connection, include_str!("introspect/platform.sql"), &[])
+            .await?
+            .pop()
+            .unwrap_or_default(),
+        tables: Vec::new(),
+    };
+    macro_rules! parts {
+        ($($field:ident: $part:ty),*) => {
+            $(let sql = include_str!(concat!("introspect/", stringify!($field), ".sql"));
+            for part in rows::<$part>(connection, sql, &names).await? {
+                place(&mut tables, part, |part| &part.table, |table| &mut table.$field);
+            })*
+        };
+    }
+    parts!(
+        columns: LiveColumn,
+        constraints: LiveConstraint,
+        indexes: LiveIndex,
+        policies: LivePolicy,
+        grants: LiveGrant
+    );
+    let (bookkeeping, tables) = tables
+        .into_iter()
+        .partition(|table| is_bookkeeping(table.name.name.as_str()));
+    catalogue.tables = tables;
+    let bookkeeping: Vec<LiveTable> = bookkeeping;
+    catalogue
+        .others
+        .extend(bookkeeping.into_iter().map(|table| Other {
+            object: format!("table {}", table.name),
+            why: Some("it is the bookkeeping of a migration tool".to_owned()),
+        }));
+    Ok(catalogue)
+}
+
+/// Puts a part into its table. Those of tables that are not ours are dropped.
+fn place<T>(
+    tables: &mut [LiveTable],
+    part: T,
+    of: impl Fn(&T) -> &TableName,
+    list: impl Fn(&mut LiveTable) -> &mut Vec<T>,
+) {
+    if let Ok(index) = tables.binary_search_by(|table| table.name.cmp(of(&part)))
+        && let Some(table) = tables.get_mut(index)
+    {
+        list(table).push(part);
+    }
+}
+
+/// The tables in which other migration tools keep what has run.
+fn is_bookkeeping(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "__diesel_schema_migrations",
+        "__drizzle_migrations",
+        "_prisma_migrations",
+        "alembic_version",
+        "flyway_schema_history",
+        "goose_db_version",
+        "schema_migrations",
+        "seaql_migrations",
+    ];
+    NAMES.contains(&name)
+}
+
+/// The namespaces that Supabase and Neon bring, and those of their services.
+fn is_of_a_platform(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "auth",
+        "cron",
+        "extensions",
+        "graphql",
+        "graphql_public",
+        "net",
+        "neon_auth",
+        "pgbouncer",
+        "realtime",
+        "storage",
+        "tiger",
+        "vault",
+    ];
+    NAMES.contains(&name) || name.starts_with("pgsodium") || name.starts_with("supabase_")
+}
+
+async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), PullError> {
+    sqlx::raw_sql(sql)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(PullError::Database)
+}
+
+/// The rows of a query that gives each as JSON.
+async fn rows<T: DeserializeOwned>(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    namespaces: &[String],
+) -> Result<Vec<T>, PullError> {
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+    if sql.contains("$1") {
+        query = query.bind(namespaces);
+    }
+    let texts: Vec<String> = query.fetch_all(connection).await.map_err(PullError::Database)?;
+    texts
+        .iter()
+        .map(|text| serde_json::from_str(text).map_err(PullError::Catalogue))
+        .collect()
+}

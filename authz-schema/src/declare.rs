@@ -1,0 +1,359 @@
+//! From what models, function files and `authz.toml` say one by one to the whole schema, with all that follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, Platform};
+use crate::schema::{
+    Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership, Policy, Role,
+    Schema, Table, TableName, generated_name, is_led_by,
+};
+use crate::sql::Ident;
+use crate::words;
+
+/// Everything that is declared, one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Declarations {
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// The enum types.
+    pub enums: Vec<EnumType>,
+    /// The functions that policies call.
+    pub functions: Vec<Function>,
+    /// The memberships that policies ask for.
+    pub memberships: Vec<MembershipUse>,
+}
+
+/// A policy that asks for the user's groups: `member = "team_members(team_id, user_id)"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipUse {
+    /// The table with the policy.
+    pub of: TableName,
+    /// Its column with the group.
+    pub column: Ident,
+    /// The table of memberships.
+    pub table: TableName,
+    /// Its column with the group.
+    pub group: Ident,
+    /// Its column with the user.
+    pub user: Ident,
+    /// Which memberships count.
+    pub condition: Option<String>,
+    /// The columns that the condition names.
+    pub condition_columns: BTreeSet<Ident>,
+    /// The roles of the policy.
+    pub roles: BTreeSet<Ident>,
+}
+
+impl MembershipUse {
+    /// The name of the function that looks the groups up, the same for every policy that asks the same.
+    #[must_use]
+    pub fn function(&self) -> String {
+        let TableName { namespace, name } = &self.table;
+        let mut parts = Vec::new();
+        if namespace.as_str() != "public" {
+            parts.push(namespace.as_str());
+        }
+        parts.extend([name.as_str(), self.group.as_str()]);
+        if self.user.as_str() != "user_id" {
+            parts.extend(["of", self.user.as_str()]);
+        }
+        let condition = self.condition.as_deref().map(short_hash);
+        parts.extend(condition.as_deref());
+        generated_name(&parts)
+    }
+}
+
+/// Eight letters that stand for a text.
+fn short_hash(text: &str) -> String {
+    format!("{:08x}", crate::schema::hash(text))
+}
+
+/// Something in one table's policies that does not fit the rest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DeclareError {
+    /// The table.
+    pub table: TableName,
+    /// What does not fit, and what to write.
+    pub message: String,
+}
+
+impl Declarations {
+    /// The whole schema: with the functions of `auth`, the roles, and the functions that look memberships up.
+    ///
+    /// No tables give the empty schema.
+    ///
+    /// # Errors
+    ///
+    /// Every policy that asks for a membership which no model has, or calls a function that the platform lacks.
+    pub fn schema(self, config: &Config) -> Result<Schema, Vec<DeclareError>> {
+        if self.tables.is_empty() {
+            return Ok(Schema::default());
+        }
+        let mut errors = Vec::new();
+        let mut tables: BTreeMap<TableName, Table> = self
+            .tables
+            .into_iter()
+            .map(|table| (table.name.clone(), table))
+            .collect();
+        for table in tables.values() {
+            errors.extend(missing_functions(table, config.platform));
+        }
+        let memberships = memberships(&self.memberships, &mut tables, &mut errors);
+        let mut session_roles: BTreeSet<Ident> = config
+            .platform
+            .session_roles()
+            .into_iter()
+            .filter_map(|role| Ident::new(role).ok())
+            .collect();
+        for table in tables.values() {
+            let named = table.policies.iter().flat_map(|policy| policy.roles.iter());
+            session_roles.extend(named.filter(|role| role.as_str() != MEMBERS_ROLE).cloned());
+        }
+        let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
+        let used = || session_roles.iter().chain(&login_role);
+        let functions = self.functions.into_iter().map(|mut function| {
+            function.roles = callers(&tables, &function);
+            (function.signature.clone(), function)
+        });
+        let schema = Schema {
+            auth: config.platform.auth(),
+            existing_namespaces: config.existing_schemas.clone(),
+            roles: roles(config, used()),
+            enums: self
+                .enums
+                .into_iter()
+                .map(|item| (item.name.clone(), item))
+                .collect(),
+            functions: functions.collect(),
+            memberships,
+            login_role: login_role.clone(),
+            session_roles: session_roles.clone(),
+            tables,
+        };
+        if errors.is_empty() {
+            Ok(schema)
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+/// What is said of the roles that are used, and of those that these are members of.
+fn roles<'a>(config: &Config, used: impl Iterator<Item = &'a Ident>) -> BTreeMap<Ident, Role> {
+    let mut roles = BTreeMap::new();
+    // Those that only others are members of are made for them, so that they stand here even if nothing is said of them.
+    let mut names: Vec<(Ident, bool)> = used.map(|name| (name.clone(), false)).collect();
+    while let Some((name, is_group)) = names.pop() {
+        let said = config.roles.get(&name).cloned().unwrap_or_default();
+        let role = Role {
+            existing: said.existing || config.platform.roles().contains(&name.as_str()),
+            no_inherit: said.inherit == Some(false),
+            member_of: said.member_of,
+            name: name.clone(),
+        };
+        let is_special = role.existing || role.no_inherit || !role.member_of.is_empty();
+        if (is_special || is_group) && !roles.contains_key(&name) {
+            names.extend(role.member_of.iter().map(|group| (group.clone(), true)));
+            roles.insert(name, role);
+        }
+    }
+    roles
+}
+
+/// The roles whose policies call a function.
+fn callers(tables: &BTreeMap<TableName, Table>, function: &Function) -> BTreeSet<Ident> {
+    let name = &function.signature.name;
+    let mut roles = BTreeSet::new();
+    for policy in tables.values().flat_map(|table| &table.policies) {
+        let calls = |text: &String| {
+            words::names(text, &name.name)
+                && (name.namespace.as_str() == "public" || words::names(text, &name.namespace))
+        };
+        if policy.using.iter().chain(&policy.with_check).any(calls) {
+            roles.extend(policy.roles.iter().cloned());
+        }
+    }
+    roles
+}
+
+/// The calls of `auth.…()` that the platform has no function for.
+fn missing_functions(table: &Table, platform: Platform) -> Vec<DeclareError> {
+    let mut errors = Vec::new();
+    let mut texts: Vec<&str> = table
+        .policies
+        .iter()
+        .flat_map(|policy| policy.using.iter().chain(&policy.with_check))
+        .map(String::as_str)
+        .collect();
+    texts.extend(
+        table
+            .columns
+            .iter()
+            .filter_map(|column| column.default.as_deref()),
+    );
+    for text in texts {
+        for (_, call) in text
+            .match_indices("auth.")
+            .filter_map(|(start, _)| text.split_at_checked(start))
+        {
+            let name: String = call
+                .chars()
+                .skip("auth.".len())
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let known = platform.auth_functions();
+            let ours = Platform::Postgres.auth_functions().contains(&name.as_str());
+            if ours && !known.contains(&name.as_str()) {
+                let has: Vec<String> = known.iter().map(|name| format!("auth.{name}()")).collect();
+                let error = DeclareError {
+                    table: table.name.clone(),
+                    message: format!("this platform has no auth.{name}(); it has {}", has.join(", ")),
+                };
+                if !errors.contains(&error) {
+                    errors.push(error);
+                }
+            }
+        }
+    }
+    errors
+}
+
+/// The functions that look memberships up. The role that owns them gets its policy and its grant on each table of
+/// memberships when these are planned.
+fn memberships(
+    uses: &[MembershipUse],
+    tables: &mut BTreeMap<TableName, Table>,
+    errors: &mut Vec<DeclareError>,
+) -> BTreeMap<Ident, Membership> {
+    let mut found: BTreeMap<Ident, Membership> = BTreeMap::new();
+    for used in uses {
+        match membership(used, tables) {
+            Err(message) => errors.push(DeclareError {
+                table: used.of.clone(),
+                message,
+            }),
+            Ok(membership) => {
+                if let Some(table) = tables.get_mut(&membership.table) {
+                    open_to_members_role(table, &membership, &used.condition_columns);
+                }
+                found
+                    .entry(membership.name.clone())
+                    .or_insert(membership)
+                    .roles
+                    .extend(used.roles.iter().cloned());
+            }
+        }
+    }
+    found
+}
+
+fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Result<Membership, String> {
+    let table = tables.get(&used.table).ok_or_else(|| {
+        format!(
+            "no model declares {}, the table of memberships; for one that is made elsewhere, write a struct with \
+             `#[table(existing)]`",
+            used.table
+        )
+    })?;
+    let column = |name: &Ident| -> Result<&Column, String> {
+        table
+            .columns
+            .iter()
+            .find(|column| column.name == *name)
+            .ok_or_else(|| format!("{} has no column `{}`", used.table, name.as_str()))
+    };
+    let claim = claim_for(&column(&used.user)?.column_type).ok_or_else(|| {
+        format!(
+            "{}.{} has the type {}; a user is text or uuid",
+            used.table,
+            used.user,
+            column(&used.user).map_or("", |column| column.column_type.as_str())
+        )
+    })?;
+    Ok(Membership {
+        name: Ident::new(used.function()).map_err(|error| error.to_string())?,
+        table: used.table.clone(),
+        group: used.group.clone(),
+        group_type: column(&used.group)?.column_type.clone(),
+        user: used.user.clone(),
+        claim: claim.to_owned(),
+        condition: used.condition.clone(),
+        roles: BTreeSet::new(),
+    })
+}
+
+/// Lets the role that owns the functions read what they read: the memberships of the transaction's user.
+fn open_to_members_role(table: &mut Table, membership: &Membership, condition_columns: &BTreeSet<Ident>) {
+    let Ok(role) = Ident::new(MEMBERS_ROLE) else {
+        return;
+    };
+    let Membership {
+        group, user, claim, ..
+    } = membership;
+    let policy_name = if user.as_str() == "user_id" {
+        MEMBERS_ROLE.to_owned()
+    } else {
+        generated_name(&[MEMBERS_ROLE, user.as_str()])
+    };
+    let read = |column: &Ident| column == group || column == user || condition_columns.contains(column);
+    match table.grants.iter_mut().find(|grant| grant.role == role) {
+        Some(grant) => {
+            let before = grant.columns.take().unwrap_or_default();
+            grant.columns = Some(columns_of(table.columns.iter(), |column| {
+                read(column) || before.contains(column)
+            }));
+        }
+        None => table.grants.push(Grant {
+            columns: Some(columns_of(table.columns.iter(), read)),
+            privilege: Command::Select,
+            role: role.clone(),
+        }),
+    }
+    table
+        .grants
+        .sort_by(|a, b| (&a.role, a.privilege).cmp(&(&b.role, b.privilege)));
+    if let Ok(name) = Ident::new(policy_name)
+        && table.row_security
+        && !table.policies.iter().any(|policy| policy.name == name)
+    {
+        table.policies.push(Policy {
+            name,
+            command: Command::Select,
+            restrictive: false,
+            roles: BTreeSet::from([role]),
+            using: Some(format!("(SELECT {claim}) = {user}")),
+            with_check: None,
+        });
+        table.policies.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    let key = user.to_string();
+    if !table.existing
+        && !is_led_by(&key, &table.constraints, &table.indexes)
+        && let Ok(name) = Ident::new(generated_name(&[table.name.name.as_str(), user.as_str(), "idx"]))
+    {
+        table
+            .indexes
+            .push(Index::new(name, vec![key], vec![user.clone()]));
+        table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+}
+
+fn columns_of<'a>(columns: impl Iterator<Item = &'a Column>, wanted: impl Fn(&Ident) -> bool) -> Vec<Ident> {
+    columns
+        .map(|column| &column.name)
+        .filter(|name| wanted(name))
+        .cloned()
+        .collect()
+}
+
+/// The claim that identifies a user in a column of this type.
+#[must_use]
+pub fn claim_for(column_type: &str) -> Option<&'static str> {
+    match column_type {
+        "uuid" => Some("auth.uid()"),
+        "text" | "citext" => Some("auth.user_id()"),
+        _ if column_type.starts_with("varchar") => Some("auth.user_id()"),
+        _ => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! What a change of a column costs, by its type and its default.
+
+/// Whether every value of the old type is one of the new type too. What is not known to be is taken to lose some.
+pub(super) fn keeps_values(old: &str, new: &str) -> bool {
+    /// Each type holds the values of those before it.
+    const WIDER: [&[&str]; 3] = [
+        &["smallint", "integer", "bigint", "numeric"],
+        &["real", "double precision"],
+        &["date", "timestamp", "timestamptz"],
+    ];
+    if let (Some(old), Some(new)) = (old.strip_suffix("[]"), new.strip_suffix("[]")) {
+        return keeps_values(old, new);
+    }
+    let place = |types: &[&str], ty: &str| types.iter().position(|known| *known == ty);
+    matches!(new, "text" | "varchar" | "citext")
+        || is_in_place(old, new)
+        || WIDER.iter().any(
+            |types| matches!((place(types, old), place(types, new)), (Some(old), Some(new)) if old <= new),
+        )
+}
+
+/// Whether PostgreSQL changes the one type to the other without writing the table anew.
+pub(super) fn is_in_place(old: &str, new: &str) -> bool {
+    let length = |ty: &str| numbers(ty, "varchar")?.first().copied();
+    let digits = |ty: &str| match *numbers(ty, "numeric")? {
+        [precision] => Some((precision, 0)),
+        [precision, scale] => Some((precision, scale)),
+        _ => None,
+    };
+    match new {
+        "text" | "varchar" => matches!(old, "text" | "varchar") || length(old).is_some(),
+        "numeric" => digits(old).is_some(),
+        _ => match (length(old), length(new), digits(old), digits(new)) {
+            (Some(old), Some(new), ..) => old <= new,
+            (.., Some((old, scale)), Some((new, same))) => old <= new && scale == same,
+            _ => false,
+        },
+    }
+}
+
+/// The numbers of a type such as `numeric(5, 2)`.
+fn numbers(ty: &str, name: &str) -> Option<Vec<u32>> {
+    let list = ty.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')?;
+    list.split(',').map(|number| number.trim().parse().ok()).collect()
+}
+
+/// Whether a default may give each row another value. What a function does is not known here, so that every call may
+/// but those that are the same for a whole statement.
+pub(super) fn may_be_volatile(default: &str) -> bool {
+    const STABLE: [&str; 9] = [
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "current_timestamp",
+        "current_time",
+        "localtimestamp",
+        "localtime",
+        "coalesce",
+        "cast",
+    ];
+    // Every other piece stands between quotes.
+    let code: String = default
+        .to_lowercase()
+        .split('\'')
+        .step_by(2)
+        .collect::<Vec<_>>()
+        .join("''");
+    code.match_indices('(').any(|(open, _)| {
+        let before = code.get(..open).unwrap_or_default().trim_end();
+        let start = before
+            .rfind(|c: char| !c.is_alphanumeric() && !"_.\"".contains(c))
+            .map_or(0, |end| end + 1);
+        let (rest, name) = before.split_at_checked(start).unwrap_or(("", before));
+        let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        let cast = rest.ends_with("::");
+        !(name.is_empty() || cast || name.starts_with("auth.") || STABLE.contains(&name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_that_is_the_same_for_all_rows_is_told_from_one_that_may_not_be() {
+        for same in [
+            "0",
+            "'a(b)'",
+            "now()",
+            "(now() + '1 day'::interval)",
+            "CURRENT_TIMESTAMP(3)",
+            "pg_catalog.now()",
+            "auth.user_id()",
+            "'1'::numeric(5, 2)",
+            "1 + (2 * 3)",
+            "'{}'::jsonb",
+        ] {
+            assert!(!may_be_volatile(same), "{same}");
+        }
+        for own in [
+            "gen_random_uuid()",
+            "random ()",
+            "clock_timestamp()",
+            "nextval('s')",
+            "'a' || app.next()",
+            "\"now\"()",
+        ] {
+            assert!(may_be_volatile(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn a_wider_type_of_the_same_kind_is_changed_in_place() {
+        for (old, new) in [
+            ("varchar(3)", "varchar(4)"),
+            ("varchar(3)", "text"),
+            ("text", "varchar"),
+            ("numeric(5,2)", "numeric(7, 2)"),
+            ("numeric(5)", "numeric"),
+        ] {
+            assert!(is_in_place(old, new) && keeps_values(old, new), "{old} {new}");
+        }
+        for (old, new) in [
+            ("varchar(3)", "varchar(2)"),
+            ("numeric(5,2)", "numeric(7,3)"),
+            ("text", "varchar(3)"),
+        ] {
+            assert!(!is_in_place(old, new) && !keeps_values(old, new), "{old} {new}");
+        }
+        assert!(!is_in_place("integer", "bigint"));
+    }
+}

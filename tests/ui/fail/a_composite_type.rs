@@ -1,0 +1,9 @@
+use authz::Type;
+
+#[derive(Type)]
+struct Place {
+    x: f64,
+    y: f64,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use authz::Type;
+
+#[derive(Type)]
+#[sqlx(transparent)]
+struct Count(u32);
+
+fn main() {}

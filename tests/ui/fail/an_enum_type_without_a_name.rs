@@ -1,0 +1,8 @@
+use authz::Type;
+
+#[derive(Type)]
+enum OrderState {
+    Open,
+}
+
+fn main() {}

@@ -1,7 +1,7 @@
 //! A live database as annotated structs.
 //!
-//! [`introspect`] reads the catalogue, [`settle`] chooses the texts, [`source`] writes the structs and reads them again,
-//! [`compare`] says what they say otherwise than the database. Nothing in the database changes.
+//! `introspect` reads the catalogue, `settle` chooses the texts, `source` writes the structs and reads them again,
+//! `compare` says what they say otherwise than the database. Nothing in the database changes.
 
 mod baseline;
 mod compare;

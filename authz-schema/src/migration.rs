@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::renames::Renames;
 use crate::schema::Schema;
 
-/// What each file that we write says of itself, in its first line or after [`NO_TRANSACTION`].
+/// What each file that we write says of itself, in its first line or after `-- no-transaction`.
 pub const HEADER: &str = "-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n";
 
 /// How a file begins that sqlx runs without a transaction: its first bytes.

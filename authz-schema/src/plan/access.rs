@@ -8,7 +8,19 @@ use crate::hazard::HazardKind;
 use crate::render;
 use crate::schema::{Grant, Policy, Table, TableName};
 use crate::sql::Ident;
+use crate::sql::expression::implies;
 use crate::words::mentions;
+
+/// Which way access goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// Somebody may see or do more than before.
+    Widens,
+    /// Nobody may see or do more than before.
+    Narrows,
+    /// Nothing shows which.
+    Unknown,
+}
 
 impl Plan {
     /// Removing the last policy keeps row security on: then nobody sees a row. Only `disabled` turns it off.
@@ -99,7 +111,7 @@ impl Plan {
                 } else {
                     AuthzWidens
                 },
-                format!("adds the policy {}", policy.name),
+                format!("adds the policy {} of {table}", policy.name),
             ),
             Delta::Removed(policy) => (
                 if policy.restrictive {
@@ -107,11 +119,33 @@ impl Plan {
                 } else {
                     AuthzNarrows
                 },
-                format!("drops the policy {}", policy.name),
+                format!("drops the policy {} of {table}", policy.name),
             ),
-            Delta::Changed(old, new) => policy_change(old, new),
+            Delta::Changed(old, new) => {
+                let (direction, message) = policy_change(table, old, new);
+                return self.access_change(
+                    direction,
+                    message,
+                    &format!("the policy {} of {table}", new.name),
+                );
+            }
         };
-        self.hazard(kind, format!("{message} of {table}"));
+        self.hazard(kind, message);
+    }
+
+    /// Names the way that a change of access goes. Where nothing shows it, the change may widen, and needs consent.
+    pub(super) fn access_change(&mut self, direction: Direction, message: String, what: &str) {
+        match direction {
+            Direction::Widens => self.hazard(HazardKind::AuthzWidens, message),
+            Direction::Narrows => self.hazard(HazardKind::AuthzNarrows, message),
+            Direction::Unknown => {
+                self.hazard(HazardKind::AuthzChanged, message);
+                self.hazard(
+                    HazardKind::AuthzWidens,
+                    format!("may widen: nothing shows that {what} admits no more than before"),
+                );
+            }
+        }
     }
 
     pub(super) fn alter_grant(&mut self, diff: &TableDiff<'_>, delta: &Delta<'_, Grant>) {
@@ -173,31 +207,43 @@ fn has_column(table: &Table, name: &Ident) -> bool {
 }
 
 /// Which way a change of a policy goes, with its words.
-fn policy_change(old: &Policy, new: &Policy) -> (HazardKind, String) {
-    use HazardKind::{AuthzChanged, AuthzNarrows, AuthzWidens};
+fn policy_change(table: &TableName, old: &Policy, new: &Policy) -> (Direction, String) {
     let more = !new.roles.is_subset(&old.roles);
     let fewer = !old.roles.is_subset(&new.roles);
     let roles_widen = if new.restrictive { fewer } else { more };
     let clauses = [(&old.using, &new.using), (&old.with_check, &new.with_check)];
-    let opened = clauses.into_iter().any(|(old, new)| {
-        old != new
-            && new
-                .as_deref()
-                .is_some_and(|text| text.eq_ignore_ascii_case("true"))
-    });
-    let message = format!("changes the policy {}", new.name);
+    let ways: Vec<Direction> = clauses
+        .into_iter()
+        .filter(|(old, new)| old != new)
+        .map(|(old, new)| clause_change(old.as_deref(), new.as_deref()))
+        .collect();
+    let message = format!("changes the policy {} of {table}", new.name);
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
     match (old.restrictive, new.restrictive) {
-        (true, false) => (AuthzWidens, texts("from restrictive to permissive, ")),
-        (false, true) => (AuthzNarrows, texts("from permissive to restrictive, ")),
+        (true, false) => (Direction::Widens, texts("from restrictive to permissive, ")),
+        (false, true) => (Direction::Narrows, texts("from permissive to restrictive, ")),
         // The new command gains a policy, or the old one loses a restriction.
-        _ if old.command != new.command => (AuthzWidens, texts("")),
-        _ if clauses.into_iter().all(|(old, new)| old == new) => (
-            if roles_widen { AuthzWidens } else { AuthzNarrows },
+        _ if old.command != new.command => (Direction::Widens, texts("")),
+        _ if ways.is_empty() => (
+            if roles_widen {
+                Direction::Widens
+            } else {
+                Direction::Narrows
+            },
             format!("{message}: its roles"),
         ),
-        _ if opened || roles_widen => (AuthzWidens, texts("")),
-        _ => (AuthzChanged, texts("")),
+        _ if roles_widen || ways.contains(&Direction::Widens) => (Direction::Widens, texts("")),
+        _ if ways.contains(&Direction::Unknown) => (Direction::Unknown, texts("")),
+        _ => (Direction::Narrows, texts("")),
+    }
+}
+
+/// Which way a change of USING or WITH CHECK goes. A clause that comes or goes leaves another in charge.
+fn clause_change(old: Option<&str>, new: Option<&str>) -> Direction {
+    match (old, new) {
+        (Some(old), Some(new)) if implies(new, old) => Direction::Narrows,
+        (Some(old), Some(new)) if implies(old, new) => Direction::Widens,
+        _ => Direction::Unknown,
     }
 }
 
@@ -214,7 +260,7 @@ fn texts(old: &Policy, new: &Policy) -> String {
             clauses.into_iter().flatten().collect::<Vec<_>>().join(" ")
         )
     };
-    format!("`{}` becomes `{}`,", text(old), text(new)).replace('\n', " ")
+    format!("`{}` becomes `{}`", text(old), text(new)).replace('\n', " ")
 }
 
 pub(super) fn drop_policy(table: &TableName, policy: &Policy) -> String {

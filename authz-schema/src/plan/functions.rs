@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::access::Direction;
 use super::reworked::Reworked;
 use super::{Plan, Step};
 use crate::auth;
 use crate::diff::{Delta, SchemaDiff};
-use crate::hazard::HazardKind;
 use crate::render;
 use crate::schema::{Function, MEMBERS, MEMBERS_ROLE, Membership, Schema};
 use crate::sql::Ident;
@@ -15,7 +15,14 @@ impl Plan {
     pub(super) fn functions(&mut self, diff: &SchemaDiff<'_>, reworked: &Reworked<'_>) {
         for delta in &diff.functions {
             match delta {
-                Delta::Added(function) => self.create_function(diff.new, function),
+                Delta::Added(function) => {
+                    // Calls tell functions of one name apart by their arguments, and may come to mean this one.
+                    let name = &function.signature.name;
+                    if diff.old.functions.keys().any(|other| other.name == *name) {
+                        self.function_change(function);
+                    }
+                    self.create_function(diff.new, function);
+                }
                 Delta::Removed(function) => {
                     let late = diff.old.tables_call(function);
                     let step = if late {
@@ -27,10 +34,7 @@ impl Plan {
                 }
                 Delta::Changed(old, new) => {
                     if old.sql != new.sql {
-                        self.hazard(
-                            HazardKind::AuthzChanged,
-                            format!("changes the function {}, which policies call", new.signature),
-                        );
+                        self.function_change(new);
                     }
                     if reworked.remakes_function(&new.signature.name) {
                         self.push(Step::ReplaceFunctions, format!("DROP FUNCTION {}", old.signature));
@@ -43,6 +47,15 @@ impl Plan {
                     self.callers(&new.signature.to_string(), &old.roles, &new.roles);
                 }
             }
+        }
+    }
+
+    /// What a function decides cannot be told from its text.
+    fn function_change(&mut self, new: &Function) {
+        if !new.roles.is_empty() {
+            let what = format!("the function {}", new.signature);
+            let message = format!("changes {what}, which policies call");
+            self.access_change(Direction::Unknown, message, &what);
         }
     }
 

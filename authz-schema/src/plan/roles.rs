@@ -1,5 +1,7 @@
 //! Roles and their memberships. They belong to the whole server: created when missing, and never dropped.
 
+use std::collections::BTreeSet;
+
 use super::{Plan, Step};
 use crate::diff::{Delta, SchemaDiff};
 use crate::hazard::HazardKind;
@@ -31,15 +33,15 @@ impl Plan {
         }
         for delta in &diff.roles {
             match delta {
-                Delta::Added(role) => self.role_options(None, role, new),
+                Delta::Added(role) => {
+                    // Until now nothing was said of it.
+                    let plain = plain(role);
+                    let known = old.session_roles.contains(&role.name) && !role.existing;
+                    self.role_options(known.then_some(&plain), role, new);
+                }
                 Delta::Changed(old, role) => self.role_options(Some(old), role, new),
                 Delta::Removed(role) if !role.existing && new.session_roles.contains(&role.name) => {
-                    let plain = Role {
-                        no_inherit: false,
-                        member_of: std::collections::BTreeSet::new(),
-                        ..(*role).clone()
-                    };
-                    self.role_options(Some(role), &plain, new);
+                    self.role_options(Some(role), &plain(role), new);
                 }
                 Delta::Removed(_) => {}
             }
@@ -67,9 +69,17 @@ impl Plan {
         }
         if old.is_some_and(|old| old.no_inherit) != new.no_inherit {
             let word = if new.no_inherit { "NOINHERIT" } else { "INHERIT" };
+            if old.is_some() {
+                let (kind, how) = if new.no_inherit {
+                    (HazardKind::AuthzNarrows, "no longer has")
+                } else {
+                    (HazardKind::AuthzWidens, "gets")
+                };
+                self.hazard(kind, format!("{name} {how} the rights of its groups by itself"));
+            }
             self.push(Step::RoleOptions, format!("ALTER ROLE {name} {word}"));
         }
-        let none = std::collections::BTreeSet::new();
+        let none = BTreeSet::new();
         let before = old.map_or(&none, |old| &old.member_of);
         for group in new.member_of.difference(before) {
             if old.is_some() {
@@ -87,5 +97,14 @@ impl Plan {
             );
             self.push(Step::RoleOptions, format!("REVOKE {group} FROM {name}"));
         }
+    }
+}
+
+/// The role as it is when nothing is said of it.
+fn plain(role: &Role) -> Role {
+    Role {
+        no_inherit: false,
+        member_of: BTreeSet::new(),
+        ..role.clone()
     }
 }

@@ -2,12 +2,15 @@
 //! PostgreSQL evaluates it fast.
 
 mod columns;
+mod implies;
 mod wrap;
 
 use std::fmt;
 use std::ops::Range;
 
 use super::tree::{self, Node, SyntaxKind};
+
+pub(crate) use self::implies::implies;
 
 /// One SQL expression, as written in an attribute.
 ///

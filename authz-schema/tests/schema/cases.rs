@@ -67,7 +67,7 @@ each_case! {
             ),
             beside!("teams", "")
         ),
-        allow: [],
+        allow: ["authz-widens"],
     }
     column_dropped {
         old: owned!("title: Option<String>"),
@@ -102,7 +102,7 @@ each_case! {
     column_retyped_under_a_policy_that_changes {
         old: note!("#[rls(select = \"team_id = 1\")]", "team_id: i32"),
         new: note!("#[rls(select = \"team_id = '1'\")]", "team_id: String"),
-        allow: [],
+        allow: ["authz-widens"],
     }
     column_retyped_under_a_policy_of_another_table {
         old: concat!(
@@ -318,7 +318,7 @@ each_case! {
     policy_check_narrowed_under_an_open_using {
         old: note!("#[rls(select = true, update(using = true, check = \"id > 0\"))]", ""),
         new: note!("#[rls(select = true, update(using = true, check = \"id > 1\"))]", ""),
-        allow: [],
+        allow: ["authz-widens"],
     }
     policy_given_to_one_more_role {
         old: note!("#[rls(name = \"readers\", select = \"true\")]", ""),
@@ -637,7 +637,7 @@ each_case! {
               #[rls(name = \"it's \\\"own\\\"\", select = \"\\\"Größe\\\" = 2\", to = \"authz test Team-Lead\")]\n\
               struct Odd { #[column(primary_key, name = \"select\")] a: i64, #[column(name = \"Größe\", readonly)] b: i64,\n\
               /// It's \\ odd.\n r#type: Option<String>, #[column(name = \"a\\\"b\", unique)] c: Option<i32> }\n",
-        allow: [],
+        allow: ["authz-widens"],
     }
     texts_with_quotes_and_comments {
         old: owned!("#[column(default = \"'--'\")] title: String"),

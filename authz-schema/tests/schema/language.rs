@@ -71,7 +71,7 @@ each_case! {
     enum_value_added_and_used {
         old: orders!([Open, Paid] "#[rls(select = \"state = 'open'\")]", "#[column(default = \"'open'\")] state: OrderState"),
         new: orders!([Open, Paid, Sent] "#[rls(select = \"state = 'sent'\")]", "#[column(default = \"'sent'\", check = \"state <> 'paid'\")] state: OrderState"),
-        allow: [],
+        allow: ["authz-widens"],
     }
     enum_value_removed_under_all_that_stands_on_it {
         old: orders!([Open, Paid, Sent] "#[table(index(user_id, where = \"state = 'open'\"), index(state))]\n#[rls(select = \"state = 'open'\")]",
@@ -91,7 +91,7 @@ each_case! {
               #[sql_type(renamed_from = \"order_state\")]\nenum Stage { #[value(renamed_from = \"open\")] New, Paid }\n\
               #[derive(Table)]\n#[rls(select = \"state = 'new'\")]\nstruct Order { #[column(primary_key)] id: i64, user_id: String,\n\
               state: Stage, before: Vec<Stage> }\n",
-        allow: [],
+        allow: ["authz-widens"],
     }
     enum_moved_into_another_namespace_with_a_new_table {
         old: orders!([Open] "#[rls(owner = \"user_id\")]", "state: OrderState"),
@@ -176,7 +176,7 @@ each_case! {
     policy_renamed_and_changed {
         old: plain_orders!("#[rls(select = \"user_id = 'a'\", name = \"one\")]", ""),
         new: plain_orders!("#[rls(select = \"user_id = 'b'\", name = \"other\", renamed_from = \"one\")]", ""),
-        allow: [],
+        allow: ["authz-widens"],
     }
     owner_of_some_commands {
         old: plain_orders!("#[rls(owner = \"user_id\")]", ""),

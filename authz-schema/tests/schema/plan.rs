@@ -43,8 +43,9 @@ fn policy_clause_cleared() {
     for policy in new.tables.values_mut().flat_map(|table| &mut table.policies) {
         policy.with_check = None;
     }
-    insta::assert_snapshot!(text(&old, &new), @r"
-    -- authz-changed: changes the policy notes_insert_authenticated: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT `, of public.notes
+    insta::assert_snapshot!(text(&old, &new), @"
+    -- authz-widens: may widen: nothing shows that the policy notes_insert_authenticated of public.notes admits no more than before
+    -- authz-changed: changes the policy notes_insert_authenticated of public.notes: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT `
     DROP POLICY notes_insert_authenticated ON public.notes;
     CREATE POLICY notes_insert_authenticated ON public.notes
         FOR INSERT TO authenticated;
@@ -79,8 +80,8 @@ fn column_added_not_null() {
 
 #[test]
 fn column_added_with_constraints_and_a_policy() {
-    insta::assert_snapshot!(plan(&cases::column_added_with_constraints_and_a_policy()), @r"
-    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::column_added_with_constraints_and_a_policy()), @"
+    -- authz-widens: changes the policy notes_select_authenticated of public.notes: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)`
     -- fails-on-rows: adds the constraint notes_team_id_check to public.notes
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
     -- fails-on-rows: adds the constraint notes_team_id_key to public.notes
@@ -129,9 +130,9 @@ fn column_dropped() {
 
 #[test]
 fn column_dropped_with_all_that_stands_on_it() {
-    insta::assert_snapshot!(plan(&cases::column_dropped_with_all_that_stands_on_it()), @r"
+    insta::assert_snapshot!(plan(&cases::column_dropped_with_all_that_stands_on_it()), @"
     -- data-loss: drops the column public.notes.team_id
-    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    -- authz-narrows: changes the policy notes_select_authenticated of public.notes: `SELECT USING ((SELECT auth.user_id()) = user_id or team_id = 7)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`
     ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
     ALTER TABLE public.notes DROP CONSTRAINT notes_check;
     ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_check;
@@ -196,8 +197,9 @@ fn column_retyped_under_a_policy_in_capitals() {
 
 #[test]
 fn column_retyped_under_a_policy_that_changes() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_that_changes()), @r"
-    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING (team_id = 1)` becomes `SELECT USING (team_id = '1')`, of public.notes
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_that_changes()), @"
+    -- authz-widens: may widen: nothing shows that the policy notes_select_authenticated of public.notes admits no more than before
+    -- authz-changed: changes the policy notes_select_authenticated of public.notes: `SELECT USING (team_id = 1)` becomes `SELECT USING (team_id = '1')`
     -- table-rewrite: changes the type of public.notes.team_id to text
     DROP POLICY notes_select_authenticated ON public.notes;
     ALTER TABLE public.notes ALTER COLUMN team_id TYPE text USING team_id::text;
@@ -535,11 +537,11 @@ fn policy_dropped() {
 
 #[test]
 fn policy_expression_changed() {
-    insta::assert_snapshot!(plan(&cases::policy_expression_changed()), @r"
-    -- authz-changed: changes the policy notes_delete_authenticated: `DELETE USING ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
-    -- authz-changed: changes the policy notes_insert_authenticated: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
-    -- authz-changed: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
-    -- authz-changed: changes the policy notes_update_authenticated: `UPDATE USING ((SELECT auth.user_id()) = user_id) WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `UPDATE USING ((SELECT auth.user_id()) = user_id and shared) WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_expression_changed()), @"
+    -- authz-narrows: changes the policy notes_delete_authenticated of public.notes: `DELETE USING ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id and shared)`
+    -- authz-narrows: changes the policy notes_insert_authenticated of public.notes: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`
+    -- authz-narrows: changes the policy notes_select_authenticated of public.notes: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id and shared)`
+    -- authz-narrows: changes the policy notes_update_authenticated of public.notes: `UPDATE USING ((SELECT auth.user_id()) = user_id) WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `UPDATE USING ((SELECT auth.user_id()) = user_id and shared) WITH CHECK ((SELECT auth.user_id()) = user_id and shared)`
     ALTER POLICY notes_delete_authenticated ON public.notes
         TO authenticated
         USING ((SELECT auth.user_id()) = user_id and shared);
@@ -558,8 +560,8 @@ fn policy_expression_changed() {
 
 #[test]
 fn policy_opened_to_all_rows() {
-    insta::assert_snapshot!(plan(&cases::policy_opened_to_all_rows()), @r"
-    -- authz-widens: changes the policy notes_select_authenticated: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING (true)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_opened_to_all_rows()), @"
+    -- authz-widens: changes the policy notes_select_authenticated of public.notes: `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING (true)`
     ALTER POLICY notes_select_authenticated ON public.notes
         TO authenticated
         USING (true);
@@ -571,8 +573,9 @@ fn policy_opened_to_all_rows() {
 
 #[test]
 fn policy_check_narrowed_under_an_open_using() {
-    insta::assert_snapshot!(plan(&cases::policy_check_narrowed_under_an_open_using()), @r"
-    -- authz-changed: changes the policy notes_update_authenticated: `UPDATE USING (true) WITH CHECK (id > 0)` becomes `UPDATE USING (true) WITH CHECK (id > 1)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_check_narrowed_under_an_open_using()), @"
+    -- authz-widens: may widen: nothing shows that the policy notes_update_authenticated of public.notes admits no more than before
+    -- authz-changed: changes the policy notes_update_authenticated of public.notes: `UPDATE USING (true) WITH CHECK (id > 0)` becomes `UPDATE USING (true) WITH CHECK (id > 1)`
     ALTER POLICY notes_update_authenticated ON public.notes
         TO authenticated
         USING (true)
@@ -582,8 +585,8 @@ fn policy_check_narrowed_under_an_open_using() {
 
 #[test]
 fn policy_given_to_one_more_role() {
-    insta::assert_snapshot!(plan(&cases::policy_given_to_one_more_role()), @r"
-    -- authz-widens: changes the policy readers: its roles of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_given_to_one_more_role()), @"
+    -- authz-widens: changes the policy readers of public.notes: its roles
     -- authz-widens: grants SELECT on public.notes to anonymous
     ALTER POLICY readers ON public.notes
         TO anonymous, authenticated
@@ -595,8 +598,8 @@ fn policy_given_to_one_more_role() {
 
 #[test]
 fn policy_taken_from_a_role() {
-    insta::assert_snapshot!(plan(&cases::policy_taken_from_a_role()), @r"
-    -- authz-narrows: changes the policy readers: its roles of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_taken_from_a_role()), @"
+    -- authz-narrows: changes the policy readers of public.notes: its roles
     -- authz-narrows: revokes SELECT on public.notes from anonymous
     REVOKE SELECT ON TABLE public.notes FROM anonymous;
     ALTER POLICY readers ON public.notes
@@ -654,8 +657,8 @@ fn policy_of_a_role_removed() {
 
 #[test]
 fn policy_command_changed() {
-    insta::assert_snapshot!(plan(&cases::policy_command_changed()), @r"
-    -- authz-widens: changes the policy own: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_command_changed()), @"
+    -- authz-widens: changes the policy own of public.notes: `INSERT WITH CHECK ((SELECT auth.user_id()) = user_id)` becomes `DELETE USING ((SELECT auth.user_id()) = user_id)`
     -- authz-widens: grants DELETE on public.notes to authenticated
     -- authz-narrows: revokes INSERT on public.notes from authenticated
     REVOKE INSERT ON TABLE public.notes FROM authenticated;
@@ -669,8 +672,8 @@ fn policy_command_changed() {
 
 #[test]
 fn policy_becomes_restrictive() {
-    insta::assert_snapshot!(plan(&cases::policy_becomes_restrictive()), @r"
-    -- authz-narrows: changes the policy own: from permissive to restrictive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_becomes_restrictive()), @"
+    -- authz-narrows: changes the policy own of public.notes: from permissive to restrictive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`
     DROP POLICY own ON public.notes;
     CREATE POLICY own ON public.notes AS RESTRICTIVE
         FOR SELECT TO authenticated
@@ -680,8 +683,8 @@ fn policy_becomes_restrictive() {
 
 #[test]
 fn policy_becomes_permissive() {
-    insta::assert_snapshot!(plan(&cases::policy_becomes_permissive()), @r"
-    -- authz-widens: changes the policy own: from restrictive to permissive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::policy_becomes_permissive()), @"
+    -- authz-widens: changes the policy own of public.notes: from restrictive to permissive, `SELECT USING ((SELECT auth.user_id()) = user_id)` becomes `SELECT USING ((SELECT auth.user_id()) = user_id)`
     DROP POLICY own ON public.notes;
     CREATE POLICY own ON public.notes
         FOR SELECT TO authenticated
@@ -709,8 +712,8 @@ fn restrictive_policy_dropped() {
 
 #[test]
 fn restrictive_policy_opened_to_all_rows() {
-    insta::assert_snapshot!(plan(&cases::restrictive_policy_opened_to_all_rows()), @r"
-    -- authz-widens: changes the policy notes_delete_authenticated_2: `DELETE USING (id > 10)` becomes `DELETE USING (true)`, of public.notes
+    insta::assert_snapshot!(plan(&cases::restrictive_policy_opened_to_all_rows()), @"
+    -- authz-widens: changes the policy notes_delete_authenticated_2 of public.notes: `DELETE USING (id > 10)` becomes `DELETE USING (true)`
     ALTER POLICY notes_delete_authenticated_2 ON public.notes
         TO authenticated
         USING (true);
@@ -1032,7 +1035,8 @@ fn last_table_of_a_namespace_dropped() {
 #[test]
 fn names_that_need_quotes() {
     insta::assert_snapshot!(plan(&cases::names_that_need_quotes()), @r#"
-    -- authz-changed: changes the policy "it's ""own""": `SELECT USING ("Größe" = 1)` becomes `SELECT USING ("Größe" = 2)`, of "My ""App"""."User Data"
+    -- authz-widens: may widen: nothing shows that the policy "it's ""own""" of "My ""App"""."User Data" admits no more than before
+    -- authz-changed: changes the policy "it's ""own""" of "My ""App"""."User Data": `SELECT USING ("Größe" = 1)` becomes `SELECT USING ("Größe" = 2)`
     -- fails-on-rows: adds the constraint "User Data_a""b_key" to "My ""App"""."User Data"
     -- table-rewrite: changes the type of "My ""App"""."User Data"."Größe" to bigint
     DROP POLICY "it's ""own""" ON "My ""App"""."User Data";

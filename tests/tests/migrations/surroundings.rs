@@ -93,7 +93,7 @@ fn functions_of_files_come_before_their_policies_and_go_after_them() {
             "authz/sql/may_see.sql",
             "CREATE FUNCTION may_see(owner text) RETURNS boolean LANGUAGE sql STABLE\nRETURN owner = auth.user_id() AND true;",
         );
-        let up = std::fs::read_to_string(package.generate("body", &[])).unwrap();
+        let up = std::fs::read_to_string(package.generate("body", &["authz-widens"])).unwrap();
         assert!(
             up.contains("hazard authz-changed: changes the function public.may_see(text)"),
             "{up}"
@@ -104,7 +104,7 @@ fn functions_of_files_come_before_their_policies_and_go_after_them() {
             "authz/sql/may_see.sql",
             "CREATE FUNCTION may_see(owner text) RETURNS int LANGUAGE sql STABLE\nRETURN 1;",
         );
-        package.generate("type", &[]);
+        package.generate("type", &["authz-widens"]);
         package.assert_checked();
         database.migrate(&package).await;
         database.undo(&package, version).await;

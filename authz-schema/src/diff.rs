@@ -21,10 +21,12 @@ pub enum Delta<'a, T> {
 /// All differences of two schemas.
 #[derive(Debug)]
 pub struct SchemaDiff<'a> {
-    /// The schema before.
+    /// The schema before, with the names of after.
     pub old: &'a Schema,
     /// The schema after.
     pub new: &'a Schema,
+    /// The schema before with its own names, which tell the namespaces that were there.
+    pub(crate) before: &'a Schema,
     /// Session roles; never `Changed`.
     pub session_roles: Vec<Delta<'a, Ident>>,
     /// What is said of single roles.
@@ -72,6 +74,7 @@ impl<'a> SchemaDiff<'a> {
         Self {
             old,
             new,
+            before: old,
             session_roles: pair(&old.session_roles, &new.session_roles, |role| role),
             roles: pair(old.roles.values(), new.roles.values(), |role| &role.name),
             enums: pair(old.enums.values(), new.enums.values(), |item| &item.name),
@@ -84,6 +87,12 @@ impl<'a> SchemaDiff<'a> {
             altered: altered.collect(),
             tables,
         }
+    }
+
+    /// The same, where the old schema had other names before.
+    #[must_use]
+    pub(crate) fn renamed_from(self, before: &'a Schema) -> Self {
+        Self { before, ..self }
     }
 
     /// Whether the schemas are the same but for the order of columns.

@@ -30,6 +30,8 @@ pub mod renames;
 mod render;
 #[cfg(feature = "parse")]
 pub mod schema;
+#[cfg(feature = "parse")]
+mod spelling;
 pub mod sql;
 #[cfg(feature = "parse")]
 mod words;

@@ -7,6 +7,7 @@ use crate::phases::{self, Phase, Phases};
 use crate::plan::Plan;
 use crate::renames::Renames;
 use crate::schema::Schema;
+use crate::spelling;
 
 /// What each file that we write says of itself, in its first line or after `-- no-transaction`.
 pub const HEADER: &str = "-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n";
@@ -50,6 +51,7 @@ impl Migration {
         lock_timeout: &LockTimeout,
     ) -> Option<Self> {
         let renames = renames.pending(old);
+        let new = &spelling::kept(&renames.apply(old, new).0, new);
         let (renamed, statements) = renames.apply(old, new);
         let whole = SchemaDiff::of(&renamed, new);
         if statements.is_empty() && whole.is_empty() {
@@ -65,9 +67,9 @@ impl Migration {
         let (renamed, _) = renames.apply(old, new);
         let Phases { main, later } = Phases::of(&SchemaDiff::of(&renamed, new));
         let (renamed, statements) = renames.apply(old, &main);
-        let up = Plan::validated_later(&SchemaDiff::of(&renamed, &main)).after(statements);
+        let up = Plan::validated_later(&SchemaDiff::of(&renamed, &main).renamed_from(old)).after(statements);
         let (back, statements) = renames.inverted().apply(&main, old);
-        let down = Plan::of(&SchemaDiff::of(&back, old)).after(statements);
+        let down = Plan::of(&SchemaDiff::of(&back, old).renamed_from(&main)).after(statements);
 
         // What waits for a later file blocks nobody; all else is dangerous wherever it stands.
         let blocks = |hazard: &Hazard| hazard.kind == HazardKind::BlocksWrites;

@@ -17,7 +17,7 @@ use syn::ext::IdentExt as _;
 
 use crate::declare::MembershipUse;
 use crate::renames::Renames;
-use crate::schema::{MEMBERS, Table, TableName};
+use crate::schema::{MEMBERS, QualifiedName, Table, TableName};
 use crate::sql::Ident;
 use crate::sql::expression::{Expression, Place};
 
@@ -126,7 +126,7 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
         grants: Vec::new(),
         name,
     };
-    let former_name = former_name(&mut options, &table.name.name, errors);
+    let former_name = former_place(&mut options, &table.name, errors);
     let scope = Scope {
         table: &table.name,
         columns: whole.then_some(columns.as_slice()),
@@ -169,19 +169,44 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
 fn former_name(options: &mut Arguments, today: &Ident, errors: &mut Errors) -> Option<Ident> {
     let text = options.text("renamed_from", errors)?;
     let former = ident(&text.value(), text.span(), errors)?;
-    if former == *today {
+    differs(&text, former == *today, errors).then_some(former)
+}
+
+/// `renamed_from = "notes"` for an object of the same namespace, `renamed_from = "app.notes"` for one of another.
+fn former_place(
+    options: &mut Arguments,
+    today: &QualifiedName,
+    errors: &mut Errors,
+) -> Option<QualifiedName> {
+    let text = options.text("renamed_from", errors)?;
+    let value = text.value();
+    let former = match value.split_once('.') {
+        None => today.renamed(&ident(&value, text.span(), errors)?),
+        Some((namespace, name)) => {
+            let (Some(namespace), Some(name)) = (lists::plain_name(namespace), lists::plain_name(name))
+            else {
+                errors.add(text.span(), "expected a name such as \"notes\" or \"app.notes\"");
+                return None;
+            };
+            QualifiedName { namespace, name }
+        }
+    };
+    differs(&text, former == *today, errors).then_some(former)
+}
+
+fn differs(text: &syn::LitStr, same: bool, errors: &mut Errors) -> bool {
+    if same {
         errors.add(
             text.span(),
             format!("`{}` is today's name; expected the former one", text.value()),
         );
-        return None;
     }
-    Some(former)
+    !same
 }
 
 fn renames(
     table: &Table,
-    former_name: Option<Ident>,
+    former_name: Option<TableName>,
     columns: &[ColumnModel],
     policies: Vec<(Ident, Ident)>,
 ) -> Renames {

@@ -100,7 +100,7 @@ impl Plan {
         rebuilt.extend(reworked.policies(diff.new));
         plan.roles(diff);
         plan.auth(diff);
-        plan.namespaces(diff.old, diff.new);
+        plan.namespaces(diff.before, diff.new);
         plan.enums(diff);
         plan.functions(diff, &reworked);
         plan.memberships(diff);

@@ -15,14 +15,14 @@ use crate::words;
 /// The renames that models ask for by `renamed_from`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Renames {
-    /// The table's namespace and new name, and its old name.
-    pub tables: Vec<(TableName, Ident)>,
+    /// The table's new name and its old one, maybe of another namespace.
+    pub tables: Vec<(TableName, TableName)>,
     /// The table by its new name, and the column's new and old name.
     pub columns: Vec<(TableName, Ident, Ident)>,
     /// The table by its new name, and the policy's new and old name.
     pub policies: Vec<(TableName, Ident, Ident)>,
-    /// The type's namespace and new name, and its old name.
-    pub enums: Vec<(TypeName, Ident)>,
+    /// The type's new name and its old one, maybe of another namespace.
+    pub enums: Vec<(TypeName, TypeName)>,
     /// The type by its new name, and the value's new and old name.
     pub enum_values: Vec<(TypeName, String, String)>,
 }
@@ -43,9 +43,7 @@ impl Renames {
         let tables: Vec<_> = self
             .tables
             .iter()
-            .filter(|(table, from)| {
-                !old.tables.contains_key(table) && old.tables.contains_key(&table.renamed(from))
-            })
+            .filter(|(table, from)| !old.tables.contains_key(table) && old.tables.contains_key(from))
             .cloned()
             .collect();
         let has = |table: &TableName, column: &Ident| {
@@ -72,7 +70,7 @@ impl Renames {
         let enums: Vec<_> = self
             .enums
             .iter()
-            .filter(|(to, from)| !old.enums.contains_key(to) && old.enums.contains_key(&to.renamed(from)))
+            .filter(|(to, from)| !old.enums.contains_key(to) && old.enums.contains_key(from))
             .cloned()
             .collect();
         let has_value = |name: &TypeName, value: &String| {
@@ -100,7 +98,7 @@ impl Renames {
         let tables = self
             .tables
             .iter()
-            .map(|(to, from)| format!("{}.{from} to {}", to.namespace, to.name));
+            .map(|(to, from)| format!("{from} to {}", new_name(from, to)));
         let columns = self
             .columns
             .iter()
@@ -108,7 +106,7 @@ impl Renames {
         let enums = self
             .enums
             .iter()
-            .map(|(to, from)| format!("the type {}.{from} to {}", to.namespace, to.name));
+            .map(|(to, from)| format!("the type {from} to {}", new_name(from, to)));
         let values = self
             .enum_values
             .iter()
@@ -128,12 +126,9 @@ impl Renames {
     pub fn inverted(&self) -> Self {
         let table = |name: &TableName| former(&self.tables, name);
         let item = |name: &TypeName| former(&self.enums, name);
+        let exchanged = |(to, from): &(QualifiedName, QualifiedName)| (from.clone(), to.clone());
         Self {
-            tables: self
-                .tables
-                .iter()
-                .map(|(to, _)| (table(to), to.name.clone()))
-                .collect(),
+            tables: self.tables.iter().map(exchanged).collect(),
             columns: self
                 .columns
                 .iter()
@@ -144,11 +139,7 @@ impl Renames {
                 .iter()
                 .map(|(name, to, from)| (table(name), from.clone(), to.clone()))
                 .collect(),
-            enums: self
-                .enums
-                .iter()
-                .map(|(to, _)| (item(to), to.name.clone()))
-                .collect(),
+            enums: self.enums.iter().map(exchanged).collect(),
             enum_values: self
                 .enum_values
                 .iter()
@@ -163,9 +154,8 @@ impl Renames {
         let mut schema = schema.clone();
         let mut statements = Vec::new();
         for (to, from) in &self.enums {
-            let old = to.renamed(from);
-            rename_enum(&mut schema, &old, to);
-            statements.push(format!("ALTER TYPE {old} RENAME TO {}", to.name));
+            rename_enum(&mut schema, from, to);
+            statements.extend(rename_statements("TYPE", from, to));
         }
         for (name, to, from) in &self.enum_values {
             if let Some(known) = schema.enums.get_mut(name) {
@@ -178,9 +168,8 @@ impl Renames {
             }
         }
         for (to, from) in &self.tables {
-            let old = to.renamed(from);
-            rename_table(&mut schema, &old, to);
-            statements.push(format!("ALTER TABLE {old} RENAME TO {}", to.name));
+            rename_table(&mut schema, from, to);
+            statements.extend(rename_statements("TABLE", from, to));
         }
         for (table, to, from) in &self.columns {
             rename_column(&mut schema, table, from, to);
@@ -203,7 +192,7 @@ impl Renames {
                     .tables
                     .iter()
                     .find(|(to, _)| to == name)
-                    .map_or(&name.name, |(_, from)| from);
+                    .map_or(&name.name, |(_, from)| &from.name);
                 let columns: BTreeMap<&Ident, &Ident> = self
                     .columns
                     .iter()
@@ -236,9 +225,31 @@ impl Renames {
 }
 
 /// What an object was called before these renames: new names with their namespaces, and old names.
-fn former(renamed: &[(QualifiedName, Ident)], name: &QualifiedName) -> QualifiedName {
+fn former(renamed: &[(QualifiedName, QualifiedName)], name: &QualifiedName) -> QualifiedName {
     let known = renamed.iter().find(|(to, _)| to == name);
-    known.map_or_else(|| name.clone(), |(to, from)| to.renamed(from))
+    known.map_or(name, |(_, from)| from).clone()
+}
+
+/// The new name for a reader who knows the old one.
+fn new_name(from: &QualifiedName, to: &QualifiedName) -> String {
+    if from.namespace == to.namespace {
+        to.name.to_string()
+    } else {
+        to.to_string()
+    }
+}
+
+/// Renames an object, then moves it: in its own namespace the new name is free.
+fn rename_statements(kind: &str, from: &QualifiedName, to: &QualifiedName) -> Vec<String> {
+    let renamed = from.renamed(&to.name);
+    let mut statements = Vec::new();
+    if from.name != to.name {
+        statements.push(format!("ALTER {kind} {from} RENAME TO {}", to.name));
+    }
+    if from.namespace != to.namespace {
+        statements.push(format!("ALTER {kind} {renamed} SET SCHEMA {}", to.namespace));
+    }
+    statements
 }
 
 fn rename_table(schema: &mut Schema, from: &TableName, to: &TableName) {

@@ -88,7 +88,7 @@ pub(super) fn read(
 /// Refuses what would say how a table is made that is made elsewhere.
 pub(super) fn refuse_what_is_made_elsewhere(
     options: &mut Arguments,
-    former_name: Option<&Ident>,
+    former_name: Option<&TableName>,
     columns: &[ColumnModel],
     input: &syn::DeriveInput,
     errors: &mut Errors,

@@ -12,7 +12,7 @@ use crate::sql::Ident;
 use super::arguments::Arguments;
 use super::lists::plain_name;
 use super::types::Types;
-use super::{Errors, doc_comment, ident, is_reserved_namespace, snake_case};
+use super::{Errors, doc_comment, former_place, is_reserved_namespace, snake_case};
 
 const SQLX_KEYS: &[&str] = &["default", "no_pg_array", "rename_all", "transparent", "type_name"];
 
@@ -148,10 +148,8 @@ fn enum_type(
     }
     let name = TypeName { namespace, name };
     let mut renames = Renames::default();
-    if let Some(former) = own.text("renamed_from", errors)
-        && let Some(former_name) = ident(&former.value(), former.span(), errors)
-    {
-        renames.enums.push((name.clone(), former_name));
+    if let Some(former) = former_place(own, &name, errors) {
+        renames.enums.push((name.clone(), former));
     }
     let mut values: Vec<String> = Vec::new();
     for variant in &data.variants {

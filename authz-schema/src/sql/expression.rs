@@ -1,6 +1,7 @@
 //! An SQL expression of an attribute: parsed, resolved against the columns of its table, and written the way
 //! PostgreSQL evaluates it fast.
 
+mod alike;
 mod columns;
 mod implies;
 mod wrap;
@@ -10,6 +11,7 @@ use std::ops::Range;
 
 use super::tree::{self, Node, SyntaxKind};
 
+pub(crate) use self::alike::alike;
 pub(crate) use self::implies::implies;
 
 /// One SQL expression, as written in an attribute.

@@ -556,6 +556,22 @@ each_case! {
         ),
         allow: [],
     }
+    table_moved_to_another_namespace {
+        old: concat!(
+            "#[derive(Table)]\n#[table(check = \"char_length(title) > 0\")]\n#[rls(owner = \"user_id\")]\n\
+             struct Note { #[column(primary_key, identity)] id: i64, user_id: String, #[column(unique)] title: String }\n",
+            "#[derive(Table)]\n#[rls(select = \"true\")]\n\
+             struct Line { #[column(references = \"notes(id)\", on_delete = \"cascade\")] note_id: i64 }\n"
+        ),
+        new: concat!(
+            "#[derive(Table)]\n#[table(schema = \"app\", name = \"memos\", renamed_from = \"public.notes\",\n\
+             check = \"char_length(title) > 0\")]\n#[rls(owner = \"user_id\")]\n\
+             struct Memo { #[column(primary_key, identity)] id: i64, user_id: String, #[column(unique)] title: String }\n",
+            "#[derive(Table)]\n#[rls(select = \"true\")]\n\
+             struct Line { #[column(references = \"app.memos(id)\", on_delete = \"cascade\")] note_id: i64 }\n"
+        ),
+        allow: [],
+    }
     column_renamed {
         old: owned!("title: String"),
         new: owned!("#[column(renamed_from = \"title\")] heading: String"),

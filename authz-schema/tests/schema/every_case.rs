@@ -99,3 +99,62 @@ fn access_changes_in_the_main_file_alone_and_in_a_transaction() {
         }
     }
 }
+
+#[test]
+fn what_is_spelled_otherwise_is_no_change() {
+    let model = |policy: &str, check: &str, default: &str| {
+        format!(
+            "#[derive(Table)]\n#[table(check = \"{check}\", index(id, where = \"{check}\"))]\n\
+             #[rls(select = \"{policy}\", update = \"{policy}\")]\n\
+             struct Note {{ #[column(primary_key)] id: i64, user_id: String, #[column(default = \"{default}\")] at: String }}\n"
+        )
+    };
+    let old = schema(&model(
+        "auth.user_id() = user_id and id > 0",
+        "id <> 7",
+        "lower('A')",
+    ));
+    let between = |other: &str| Migration::between(&old, &schema(other));
+    assert!(
+        between(&model(
+            "(auth.user_id()=USER_ID) AND ((id > 0)) -- why",
+            "ID<>7",
+            "LOWER( 'A' )"
+        ))
+        .is_none()
+    );
+    for other in [
+        model("auth.user_id() = user_id and id > 00", "id <> 7", "lower('A')"),
+        model("auth.user_id() = user_id and id > 0", "id <> 8", "lower('A')"),
+        model("auth.user_id() = user_id and id > 0", "id <> 7", "lower('a')"),
+    ] {
+        assert!(between(&other).is_some(), "{other}");
+    }
+}
+
+#[test]
+fn a_table_is_moved_to_another_namespace_with_all_that_is_its_own() {
+    let case = cases::table_moved_to_another_namespace();
+    let (new, renames) = models(case.new);
+    let migration =
+        Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap();
+    let [part] = migration.parts.as_slice() else {
+        panic!("{migration:?}")
+    };
+    for said in [
+        "CREATE SCHEMA app;",
+        "ALTER TABLE public.notes RENAME TO memos;",
+        "ALTER TABLE public.memos SET SCHEMA app;",
+        "GRANT USAGE ON SCHEMA app TO authenticated;",
+    ] {
+        assert!(part.up.contains(said), "{said}: {}", part.up);
+    }
+    for never in ["CREATE TABLE", "DROP", "ADD CONSTRAINT", "CREATE POLICY"] {
+        assert!(!part.up.contains(never), "{never}: {}", part.up);
+    }
+    assert!(
+        part.down.contains("ALTER TABLE app.notes SET SCHEMA public;"),
+        "{}",
+        part.down
+    );
+}

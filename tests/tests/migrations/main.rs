@@ -22,6 +22,7 @@ mod members;
 mod names;
 mod oracle;
 mod package;
+mod peers;
 mod plans;
 mod property;
 mod pull;

@@ -1,5 +1,6 @@
 //! Whether one condition admits no row that another does not, as far as `AND`, `OR` and parentheses tell.
 
+use super::alike::{bare, same, text};
 use crate::sql::tree::{self, Node, SyntaxKind};
 
 /// How many steps are taken before the answer is no: each `OR` that is given, and each `AND` that is to be shown, doubles them.
@@ -7,8 +8,8 @@ const MAX_STEPS: u32 = 10_000;
 
 /// Whether every row for which the first condition is true has the second true as well.
 ///
-/// `false` where that is not so, and where nothing shows it. Parts that are neither `AND` nor `OR` are alike only as
-/// texts. A condition admits a row only when it is true, so that NULL needs no case of its own.
+/// `false` where that is not so, and where nothing shows it. Parts that are neither `AND` nor `OR` are the same
+/// only where they are alike but for their spelling. A condition admits a row only when it is true, so that NULL needs no case of its own.
 pub(crate) fn implies(first: &str, second: &str) -> bool {
     let (Ok(given), Ok(goal)) = (tree::parse(first), tree::parse(second)) else {
         return first == second;
@@ -52,10 +53,15 @@ impl<'a> Search<'a> {
                 self.some_holds(given.clone(), goals)
             });
         }
-        let given: Vec<&str> = given.into_iter().map(|node| text(self.first, node)).collect();
-        let mut goals = goals.into_iter().map(|node| text(self.second, node));
-        given.iter().any(|text| text.eq_ignore_ascii_case("false"))
-            || goals.any(|goal| goal.eq_ignore_ascii_case("true") || given.contains(&goal))
+        let constant =
+            |source: &str, node: &Node, word: &str| text(source, bare(node)).eq_ignore_ascii_case(word);
+        given.iter().any(|node| constant(self.first, node, "false"))
+            || goals.iter().any(|goal| {
+                constant(self.second, goal, "true")
+                    || given
+                        .iter()
+                        .any(|node| same((self.first, node), (self.second, goal)))
+            })
     }
 }
 
@@ -67,18 +73,6 @@ fn take_parts<'a>(nodes: &mut Vec<&'a Node>, operator: SyntaxKind) -> Option<[&'
         .find_map(|(at, node)| Some((at, parts(node, operator)?)))?;
     nodes.remove(at);
     Some(sides)
-}
-
-fn text<'a>(source: &'a str, node: &Node) -> &'a str {
-    source.get(bare(node).range.clone()).unwrap_or_default()
-}
-
-/// What stands inside of parentheses.
-fn bare(node: &Node) -> &Node {
-    match node.children.as_slice() {
-        [_, inner, _] if node.kind == SyntaxKind::PAREN_EXPR => bare(inner),
-        _ => node,
-    }
 }
 
 /// The two sides of an operator.

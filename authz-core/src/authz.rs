@@ -8,9 +8,11 @@ use authz_schema::sql::Ident;
 use serde_json::Value;
 use sqlx::postgres::PgPool;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, build};
 use crate::claims::Claims;
+use crate::connect::ConnectError;
 use crate::error::{Error, Outage};
+use crate::issuer::Issuer;
 use crate::transaction::Transaction;
 use crate::verify::Verifier;
 
@@ -81,7 +83,8 @@ impl Authz {
     /// Verifies a token (RFC 7519, following RFC 8725) without touching the database.
     ///
     /// Accepted algorithms: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and `EdDSA` with Ed25519; each key serves one. Required claims: `iss`, `aud`
-    /// (unless any audience is accepted), `exp`, and `sub`, a string that is not empty. Size: up to 8 KiB.
+    /// (unless any audience is accepted), `exp`, and `sub`, a string that is not empty. Size: up to 8 KiB. A token that was good before is
+    /// found again without a signature check, see [`Builder::cached_tokens`].
     ///
     /// # Errors
     ///
@@ -94,15 +97,35 @@ impl Authz {
         self.inner.verifier.verify(token).await
     }
 
+    /// Believes an issuer from now on, or believes it by other settings: with the same name it takes the place of the one before.
+    ///
+    /// Its keys are fetched first. From then on each token is checked by the new settings, also one that was verified before.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Issuer`] when the settings cannot be used; then nothing changes. An issuer that does not answer is no error.
+    pub async fn set_issuer(&self, issuer: Issuer) -> Result<(), ConnectError> {
+        self.inner.verifier.set(build(issuer)?).await;
+        Ok(())
+    }
+
+    /// Believes an issuer no more: from the next request on none of its tokens is good, nor claims that were verified before.
+    /// Transactions that have begun go on. `false` if there was no such issuer.
+    #[expect(clippy::must_use_candidate, reason = "removing twice is fine")]
+    pub fn remove_issuer(&self, iss: &str) -> bool {
+        self.inner.verifier.remove(iss)
+    }
+
     /// Begins a transaction with claims that were verified before.
     ///
     /// # Errors
     ///
-    /// As [`begin`](Self::begin); [`Error::Rejected`] also when the claims have expired meanwhile or were verified by another `Authz`.
+    /// As [`begin`](Self::begin); [`Error::Rejected`] also when the claims have expired meanwhile, were verified by another `Authz`, or when
+    /// their issuer is no longer believed.
     pub async fn begin_verified(&self, claims: &Claims) -> Result<Transaction, Error> {
         self.inner.verifier.check_still_good(claims)?;
         let role = self.inner.roles.pick(claims)?;
-        self.begin_as(role, &claims.to_json()).await
+        self.begin_as(role, claims.json()).await
     }
 
     /// Begins a transaction for somebody unknown: the anonymous role, no claims.

@@ -1,10 +1,13 @@
 //! What a verified token says.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use crate::verify::{Times, TrustedIssuer};
 
 /// The claims of a token whose signature, issuer, audience and times have been checked.
 ///
@@ -16,12 +19,51 @@ use serde_json::{Map, Value};
 /// `Debug` shows no claim, for claims are personal data.
 #[derive(Clone)]
 pub struct Claims {
-    pub(crate) members: Arc<Map<String, Value>>,
-    pub(crate) exp: u64,
-    pub(crate) verifier: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    members: Map<String, Value>,
+    /// The claims as PostgreSQL gets them: serialised anew, so that no byte of the token's own text is passed on.
+    json: String,
+    times: Times,
+    size: usize,
+    issuer: Arc<TrustedIssuer>,
+    /// Tells the verifier that they come from.
+    verifier: Arc<()>,
 }
 
 impl Claims {
+    /// Claims that were verified. Of these `forwarded` and `sub` reach PostgreSQL, or all.
+    pub(crate) fn new(
+        members: Map<String, Value>,
+        times: Times,
+        size: usize,
+        issuer: Arc<TrustedIssuer>,
+        verifier: &Arc<()>,
+        forwarded: Option<&[String]>,
+    ) -> Self {
+        // A map of strings to JSON values always serialises; were it not so, no claims would be the safe answer.
+        let json = match forwarded {
+            None => serde_json::to_string(&members),
+            Some(names) => {
+                let wanted = |name: &&String| *name == "sub" || names.contains(name);
+                let some: BTreeMap<_, _> = members.iter().filter(|(name, _)| wanted(name)).collect();
+                serde_json::to_string(&some)
+            }
+        };
+        Self {
+            inner: Arc::new(Inner {
+                members,
+                json: json.unwrap_or_default(),
+                times,
+                size,
+                issuer,
+                verifier: Arc::clone(verifier),
+            }),
+        }
+    }
+
     /// The subject: whom the token speaks of. Never empty.
     #[must_use]
     pub fn sub(&self) -> &str {
@@ -37,13 +79,13 @@ impl Claims {
     /// When the token expires, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn exp(&self) -> u64 {
-        self.exp
+        self.inner.times.end
     }
 
     /// Any claim by its name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.members.get(name)
+        self.inner.members.get(name)
     }
 
     /// All claims as a type of the caller.
@@ -52,13 +94,29 @@ impl Claims {
     ///
     /// When the claims do not have the form of that type.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(Value::Object(Map::clone(&self.members)))
+        T::deserialize(&self.inner.members)
     }
 
-    /// The claims as PostgreSQL gets them: serialised anew, so that no byte of the token's own text is passed on.
-    pub(crate) fn to_json(&self) -> String {
-        // A map of strings to JSON values always serialises; were it not so, no claims would be the safe answer.
-        serde_json::to_string(&*self.members).unwrap_or_default()
+    /// The claims as PostgreSQL gets them.
+    pub(crate) fn json(&self) -> &str {
+        &self.inner.json
+    }
+
+    /// How long their token is, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.inner.size
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        self.inner.times
+    }
+
+    pub(crate) fn issuer(&self) -> &TrustedIssuer {
+        &self.inner.issuer
+    }
+
+    pub(crate) fn is_marked(&self, verifier: &Arc<()>) -> bool {
+        Arc::ptr_eq(&self.inner.verifier, verifier)
     }
 
     fn text(&self, name: &str) -> &str {

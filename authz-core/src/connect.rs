@@ -30,6 +30,9 @@ pub enum ConnectError {
         /// What is wrong.
         problem: IssuerProblem,
     },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
     /// A configured role has no name that PostgreSQL could store.
     #[error("a configured role has an impossible name")]
     RoleName(#[source] IdentError),

@@ -27,6 +27,28 @@ impl Error {
             Self::Unavailable(_) => 503,
         }
     }
+
+    /// What the client may be told: a code of RFC 6750, section 3.1, or `temporarily_unavailable`. It never says which check failed.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(_) => "invalid_token",
+            Self::Forbidden => "insufficient_scope",
+            Self::Unavailable(_) => "temporarily_unavailable",
+        }
+    }
+
+    /// The value of the header `WWW-Authenticate` for a 401 or 403, as RFC 6750, section 3, has it. A request that brought no token is
+    /// told nothing but the scheme.
+    #[must_use]
+    pub fn www_authenticate(&self) -> Option<&'static str> {
+        match self {
+            Self::Rejected(Reason::Missing) => Some("Bearer"),
+            Self::Rejected(_) => Some("Bearer error=\"invalid_token\""),
+            Self::Forbidden => Some("Bearer error=\"insufficient_scope\""),
+            Self::Unavailable(_) => None,
+        }
+    }
 }
 
 /// What a request would need and does not have at the moment.
@@ -45,14 +67,23 @@ pub enum Outage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
+    /// The request has no token.
+    Missing,
+    /// The header `Authorization` stands twice, or is not `Bearer` and one token.
+    Header,
     /// The token has more than 8 KiB, its header more than 1 KiB, or its key id more than 256 bytes.
     TooLong,
-    /// The token is no compact JWS: three parts in base64url, of which the first two are JSON objects without repeated members.
+    /// The token is no compact JWS: three parts in base64url, of which the first two are JSON objects without repeated members, at most 32 deep.
     Malformed,
     /// The header names an algorithm that is not accepted, or none.
     Algorithm,
-    /// The header asks for an extension (`crit`, `b64`, `zip`); RFC 7515 has those rejected that are not understood.
+    /// The header asks for an extension (`crit`, `b64`, `zip`), which RFC 7515 has rejected where it is not understood, or says that
+    /// the content is encrypted or another JWT.
     Extension,
+    /// The header brings a key along, or the address of one (`jwk`, `jku`, `x5c`, `x5u`).
+    EmbeddedKey,
+    /// The header's `typ` is not that of a token for this use, or an ID token came where those are refused.
+    Type,
     /// `iss` is missing or names no configured issuer.
     Issuer,
     /// The issuer has no key with this key id and algorithm.
@@ -65,8 +96,10 @@ pub enum Reason {
     Expired,
     /// `nbf` or `iat` is not an integer or lies in the future.
     NotYetValid,
-    /// `sub` is missing, empty, or not a string.
+    /// `sub` is missing, empty, not a string, or not a uuid where it must be one.
     Subject,
+    /// A claim that the issuer's settings ask for is missing or another, or one that they refuse is there.
+    Claim,
     /// A text in the claims holds a NUL character, which PostgreSQL cannot store.
     Nul,
     /// The claims were verified by another [`Authz`](crate::Authz).
@@ -76,17 +109,22 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Missing => "there is none",
+            Self::Header => "the Authorization header is not `Bearer` and one token",
             Self::TooLong => "it is too long",
             Self::Malformed => "it is not a well-formed JWT",
             Self::Algorithm => "its algorithm is not accepted",
             Self::Extension => "it asks for an extension that is not supported",
+            Self::EmbeddedKey => "it brings its own key",
+            Self::Type => "it is of another type",
             Self::Issuer => "its issuer is not configured",
             Self::UnknownKey => "its key is unknown",
             Self::Signature => "its signature is wrong",
             Self::Audience => "it is meant for another audience",
             Self::Expired => "it has expired",
             Self::NotYetValid => "it is not valid yet",
-            Self::Subject => "it has no subject",
+            Self::Subject => "it has no usable subject",
+            Self::Claim => "a claim is not as its issuer's settings ask",
             Self::Nul => "a claim holds a NUL character",
             Self::OtherVerifier => "its claims were verified elsewhere",
         })

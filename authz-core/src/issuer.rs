@@ -1,8 +1,12 @@
 //! Whom to believe: the issuers of tokens, as they are configured.
 
-use std::fmt;
+mod presets;
 
-use crate::verify::{Audience, Key, KeySource, TrustedIssuer};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::verify::{Audience, BadSet, Key, KeySource, Rules, TokenType, TrustedIssuer};
 
 /// An issuer whose tokens are accepted, with its audience and its keys.
 ///
@@ -21,11 +25,28 @@ use crate::verify::{Audience, Key, KeySource, TrustedIssuer};
 pub struct Issuer {
     iss: String,
     audiences: Vec<String>,
+    audience_claims: Vec<String>,
     any_audience: bool,
-    jwks_url: Option<String>,
+    source: Option<Source>,
     allow_loopback_http: bool,
+    keep_keys: Duration,
     keys: Vec<Key>,
-    bad_key: bool,
+    files: Vec<PathBuf>,
+    problem: Option<IssuerProblem>,
+    rules: Rules,
+}
+
+/// Where keys are fetched from.
+#[derive(Clone)]
+enum Source {
+    Jwks(
+        #[cfg_attr(
+            not(feature = "jwks-http"),
+            expect(dead_code, reason = "keys are fetched over http alone")
+        )]
+        String,
+    ),
+    Discovery,
 }
 
 /// What is wrong with a configured issuer.
@@ -38,7 +59,9 @@ pub enum IssuerProblem {
     )]
     NoAudience,
     /// Neither keys nor an address of keys were given.
-    #[error("no keys are given; call `jwks_url`, `jwks_json` or `public_key_pem`")]
+    #[error(
+        "no keys are given; call `discover`, `jwks_url`, `jwks_json`, `public_key_pem`, `key_file` or `shared_secret`"
+    )]
     NoKeys,
     /// Both keys and an address of keys were given.
     #[error("both keys and a URL of keys are given; keep one")]
@@ -49,6 +72,17 @@ pub enum IssuerProblem {
          and no private key"
     )]
     BadKey,
+    /// A given set holds a private key or a shared secret: what verifies tokens should not be able to sign them.
+    #[error(
+        "a given key set holds a private key or a shared secret; expected public keys, and secrets by `shared_secret`"
+    )]
+    SecretKey,
+    /// A shared secret is too short.
+    #[error("the shared secret is too short; expected at least 32 bytes, as RFC 7518 demands for HS256")]
+    ShortSecret,
+    /// A file of keys cannot be read.
+    #[error("a file of keys cannot be read")]
+    KeyFile,
     /// The address of the keys is no URL.
     #[error("the URL of its keys is not valid")]
     BadUrl,
@@ -69,26 +103,58 @@ impl Issuer {
         Self {
             iss: iss.into(),
             audiences: Vec::new(),
+            audience_claims: vec!["aud".to_owned()],
             any_audience: false,
-            jwks_url: None,
+            source: None,
             allow_loopback_http: false,
+            keep_keys: Duration::from_secs(3600),
             keys: Vec::new(),
-            bad_key: false,
+            files: Vec::new(),
+            problem: None,
+            rules: Rules {
+                audience: Audience::Any,
+                token_type: TokenType::Usual,
+                requires_key_id: false,
+                refuses_id_tokens: false,
+                subject_is_uuid: false,
+                required: Vec::new(),
+                refused: Vec::new(),
+                present: Vec::new(),
+                absent: Vec::new(),
+            },
         }
     }
 
-    /// Clerk. The URL is the *Frontend API URL* of the instance; keys come from `/.well-known/jwks.json` below it.
+    /// Any OpenID provider, by its name: the URL of its keys stands in the document at `/.well-known/openid-configuration` below
+    /// it (OpenID Connect Discovery 1.0, section 4), whose `issuer` must be the same name, byte by byte.
     ///
-    /// Clerk's session tokens have no audience unless a JWT template adds one.
-    pub fn clerk(frontend_api_url: impl Into<String>) -> Self {
-        let iss = frontend_api_url.into();
-        let url = format!("{}/.well-known/jwks.json", iss.trim_end_matches('/'));
-        Self::new(iss).jwks_url(url)
+    /// # Security
+    ///
+    /// The document cannot name keys that are not on https, nor on this machine or at an address of the network behind it.
+    pub fn discover(iss: impl Into<String>) -> Self {
+        Self {
+            source: Some(Source::Discovery),
+            ..Self::new(iss)
+        }
     }
 
     /// Accepts tokens for this audience: `aud` must be it or hold it. Called several times, one of them must match.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.any_audience = false;
         self.audiences.push(audience.into());
+        self
+    }
+
+    /// Names the claim that says for whom a token is, where that is not `aud`. Of several the first one that a token has counts.
+    ///
+    /// ```
+    /// use authz::Issuer;
+    ///
+    /// // The client that a token was made for, at an issuer whose tokens have no `aud`.
+    /// let issuer = Issuer::discover("https://login.example.com").audience_claims(["azp"]).audience("todos-web");
+    /// ```
+    pub fn audience_claims<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.audience_claims = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -102,12 +168,77 @@ impl Issuer {
         self
     }
 
+    /// Accepts tokens whose header has this `typ` and no others, such as `at+jwt` for access tokens (RFC 9068). May be called several
+    /// times. Case and a leading `application/` do not count. By default a token has none, `JWT` or `at+jwt`.
+    pub fn token_type(mut self, name: &str) -> Self {
+        let name = crate::verify::media_type(name);
+        match &mut self.rules.token_type {
+            TokenType::OneOf(types) => types.push(name),
+            usual @ TokenType::Usual => *usual = TokenType::OneOf(vec![name]),
+        }
+        self
+    }
+
+    /// Refuses tokens with a claim that only ID tokens have: `nonce`, `at_hash`, `c_hash`. An ID token tells a program who has logged in;
+    /// it is no key to an API.
+    pub fn refuse_id_tokens(mut self) -> Self {
+        self.rules.refuses_id_tokens = true;
+        self
+    }
+
+    /// Accepts tokens in which this claim is this text and no others. Called several times for one claim, it must be one of them.
+    pub fn require_claim(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        let (name, text) = (name.into(), text.into());
+        match self.rules.required.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, texts)) => texts.push(text),
+            None => self.rules.required.push((name, vec![text])),
+        }
+        self
+    }
+
+    /// Refuses tokens in which this claim is this text.
+    pub fn refuse_claim(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.rules.refused.push((name.into(), text.into()));
+        self
+    }
+
+    /// Refuses tokens without this claim, whatever it says.
+    pub fn require_presence(mut self, name: impl Into<String>) -> Self {
+        self.rules.present.push(name.into());
+        self
+    }
+
+    /// Refuses tokens with this claim, whatever it says.
+    pub fn refuse_presence(mut self, name: impl Into<String>) -> Self {
+        self.rules.absent.push(name.into());
+        self
+    }
+
+    /// Refuses tokens that name no key. By default the keys of the token's algorithm are tried, four at most.
+    pub fn require_key_id(mut self) -> Self {
+        self.rules.requires_key_id = true;
+        self
+    }
+
+    /// Refuses tokens whose `sub` is no uuid. For policies with `auth.uid()`, which is NULL for others.
+    pub fn subject_is_uuid(mut self) -> Self {
+        self.rules.subject_is_uuid = true;
+        self
+    }
+
     /// Fetches the keys from this https URL.
     ///
     /// Within 5 s, up to 64 KiB, without following redirects. They are fetched anew every 5 minutes, and when a token names a key that is
-    /// not among them, at most once in 30 s. While the URL does not answer, the last keys are used for up to an hour.
+    /// not among them, at most once in 30 s. While the URL does not answer, the last keys are used for up to an hour. A set with a
+    /// private key or a shared secret in it is refused.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
-        self.jwks_url = Some(url.into());
+        self.source = Some(Source::Jwks(url.into()));
+        self
+    }
+
+    /// How long the last keys are used while no others can be fetched. Default an hour. After that the answer is 503.
+    pub fn keep_keys(mut self, time: Duration) -> Self {
+        self.keep_keys = time;
         self
     }
 
@@ -120,9 +251,26 @@ impl Issuer {
     /// Takes public keys from the text of a JWK Set (RFC 7517, section 5) or of one JWK. Keys that are not for verifying signatures are
     /// skipped; when none is left, `connect` fails.
     pub fn jwks_json(mut self, text: &str) -> Self {
-        match Key::from_jwks(text.as_bytes()).filter(|keys| !keys.is_empty()) {
-            Some(keys) => self.keys.extend(keys),
-            None => self.bad_key = true,
+        self.add_keys(text.as_bytes());
+        self
+    }
+
+    /// Takes public keys from a file when it connects: a key in PEM, a JWK, or a JWK Set.
+    pub fn key_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.files.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// Takes a secret of at least 32 bytes that the issuer and this program share, for HS256. A token of another algorithm is never
+    /// checked with it, and it is never taken from a key set.
+    ///
+    /// # Security
+    ///
+    /// Whoever knows it can be every user. Prefer an issuer with a key pair.
+    pub fn shared_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        match Key::from_secret(secret.as_ref()) {
+            Some(key) => self.keys.push(key),
+            None => self.problem = Some(IssuerProblem::ShortSecret),
         }
         self
     }
@@ -131,7 +279,7 @@ impl Issuer {
     pub fn public_key_pem(mut self, pem: &str) -> Self {
         match Key::from_pem(pem.as_bytes()) {
             Some(key) => self.keys.push(key),
-            None => self.bad_key = true,
+            None => self.problem = Some(IssuerProblem::BadKey),
         }
         self
     }
@@ -142,24 +290,44 @@ impl Issuer {
     }
 
     /// Checks the settings and makes of them what verifies tokens.
-    pub(crate) fn build(self) -> Result<TrustedIssuer, IssuerProblem> {
+    pub(crate) fn build(mut self) -> Result<TrustedIssuer, IssuerProblem> {
+        for file in std::mem::take(&mut self.files) {
+            let text = std::fs::read(file).map_err(|_| IssuerProblem::KeyFile)?;
+            match Key::from_pem(&text) {
+                Some(key) => self.keys.push(key),
+                None => self.add_keys(&text),
+            }
+        }
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
         let audience = match (self.audiences.is_empty(), self.any_audience) {
             (_, true) => Audience::Any,
-            (false, false) => Audience::OneOf(self.audiences),
+            (false, false) => Audience::OneOf {
+                claims: self.audience_claims,
+                values: self.audiences,
+            },
             (true, false) => return Err(IssuerProblem::NoAudience),
         };
-        let keys = match (self.keys.is_empty(), self.jwks_url) {
-            _ if self.bad_key => return Err(IssuerProblem::BadKey),
+        let keys = match (self.keys.is_empty(), self.source) {
             (false, None) => KeySource::Fixed(self.keys.into()),
-            (true, Some(url)) => remote(&url, self.allow_loopback_http)?,
+            (true, Some(source)) => remote(&self.iss, &source, self.allow_loopback_http, self.keep_keys)?,
             (true, None) => return Err(IssuerProblem::NoKeys),
             (false, Some(_)) => return Err(IssuerProblem::TwoKeySources),
         };
-        Ok(TrustedIssuer {
-            iss: self.iss,
+        let rules = Rules {
             audience,
-            keys,
-        })
+            ..self.rules
+        };
+        Ok(TrustedIssuer::new(self.iss, rules, keys))
+    }
+
+    fn add_keys(&mut self, jwks: &[u8]) {
+        match Key::from_jwks(jwks) {
+            Ok(keys) => self.keys.extend(keys),
+            Err(BadSet::Secret) => self.problem = Some(IssuerProblem::SecretKey),
+            Err(_) => self.problem = Some(IssuerProblem::BadKey),
+        }
     }
 }
 
@@ -174,12 +342,22 @@ impl fmt::Debug for Issuer {
 }
 
 #[cfg(feature = "jwks-http")]
-fn remote(url: &str, allow_loopback_http: bool) -> Result<KeySource, IssuerProblem> {
-    let http = crate::verify::Http::new(url, allow_loopback_http)?;
-    Ok(KeySource::Remote(crate::verify::Remote::new(http)))
+fn remote(
+    iss: &str,
+    source: &Source,
+    allow_loopback_http: bool,
+    keep_keys: Duration,
+) -> Result<KeySource, IssuerProblem> {
+    use crate::verify::{Http, Remote};
+
+    let http = match source {
+        Source::Jwks(url) => Http::new(url, allow_loopback_http)?,
+        Source::Discovery => Http::discover(iss, allow_loopback_http)?,
+    };
+    Ok(KeySource::Remote(Remote::new(http, keep_keys)))
 }
 
 #[cfg(not(feature = "jwks-http"))]
-fn remote(_: &str, _: bool) -> Result<KeySource, IssuerProblem> {
+fn remote(_: &str, _: &Source, _: bool, _: Duration) -> Result<KeySource, IssuerProblem> {
     Err(IssuerProblem::FetchingIsOff)
 }

@@ -32,6 +32,7 @@
 //!   these crates, as the features of sqlx with the same names do in queries.
 
 mod authz;
+mod bearer;
 mod builder;
 mod claims;
 mod connect;
@@ -43,6 +44,7 @@ mod transaction;
 mod verify;
 
 pub use crate::authz::Authz;
+pub use crate::bearer::bearer_token;
 pub use crate::builder::Builder;
 pub use crate::claims::Claims;
 pub use crate::connect::{ConnectError, Who};
@@ -52,3 +54,9 @@ pub use crate::sql_type::SqlType;
 pub use crate::table::Table;
 pub use crate::transaction::{Savepoint, Transaction};
 pub use authz_derive::{Table, Type};
+
+/// For the project's own tests and fuzz targets: parts of the verification without an [`Authz`]. No part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::verify::{check_signature, parse};
+}

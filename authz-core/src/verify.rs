@@ -1,42 +1,46 @@
 //! Checks tokens: their form, signature, issuer, audience and times.
 //!
 //! The order matters. Sizes come before any decoding; the issuer picks the keys, so that no issuer can sign for another; no claim but `iss`
-//! is looked at before the signature. jsonwebtoken computes signatures and nothing else, because its own checks of claims pass over those
-//! that a token does not have.
+//! is looked at before the signature. The cryptography is the library's; what is signed, by which key and what it says is checked here.
 
+mod cache;
 #[cfg(feature = "jwks-http")]
 mod http;
 mod json;
 mod key;
+mod rules;
 mod source;
+mod token;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::aws_lc;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::cache::{Cache, Entry};
+use self::token::{MAX_TOKEN, Token};
 use crate::claims::Claims;
 use crate::error::{Error, Reason};
 
 #[cfg(feature = "jwks-http")]
 pub(crate) use self::http::Http;
-pub(crate) use self::key::Key;
+pub(crate) use self::key::{BadSet, Key};
+pub(crate) use self::rules::{Audience, Rules, Times, TokenType};
 pub(crate) use self::source::KeySource;
 #[cfg(feature = "jwks-http")]
 pub(crate) use self::source::Remote;
-
-const MAX_TOKEN: usize = 8 * 1024;
-const MAX_HEADER: usize = 1024;
-const MAX_KID: usize = 256;
+pub(crate) use self::token::media_type;
 
 /// What is believed, and how exactly time is taken.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    issuers: Vec<TrustedIssuer>,
+    issuers: RwLock<HashMap<String, Arc<TrustedIssuer>>>,
+    cache: Cache,
     leeway: u64,
+    /// The claims that PostgreSQL gets, if not all.
+    forwarded: Option<Vec<String>>,
     /// Marks the claims that come from here.
     mark: Arc<()>,
 }
@@ -45,176 +49,170 @@ pub(crate) struct Verifier {
 #[derive(Debug)]
 pub(crate) struct TrustedIssuer {
     pub(crate) iss: String,
-    pub(crate) audience: Audience,
+    pub(crate) rules: Rules,
     pub(crate) keys: KeySource,
+    /// Whether it is still believed. What was verified before asks here.
+    active: AtomicBool,
 }
 
-/// For whom tokens must be.
-#[derive(Debug)]
-pub(crate) enum Audience {
-    Any,
-    OneOf(Vec<String>),
+impl TrustedIssuer {
+    pub(crate) fn new(iss: String, rules: Rules, keys: KeySource) -> Self {
+        Self {
+            iss,
+            rules,
+            keys,
+            active: AtomicBool::new(true),
+        }
+    }
 }
 
 impl Verifier {
-    pub(crate) fn new(issuers: Vec<TrustedIssuer>, leeway: Duration) -> Self {
-        // Whoever chose another provider before us keeps it; without any, jsonwebtoken panics if both its features are on.
-        _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        Self {
-            issuers,
+    pub(crate) fn new(
+        issuers: Vec<TrustedIssuer>,
+        leeway: Duration,
+        cached_tokens: usize,
+        forwarded: Option<Vec<String>>,
+    ) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        let mut secret = [0; 16];
+        aws_lc_rs::rand::fill(&mut secret)?;
+        let issuers = issuers
+            .into_iter()
+            .map(|issuer| (issuer.iss.clone(), Arc::new(issuer)));
+        Ok(Self {
+            issuers: RwLock::new(issuers.collect()),
+            cache: Cache::new(cached_tokens, secret),
             leeway: leeway.as_secs(),
+            forwarded,
             mark: Arc::default(),
-        }
+        })
     }
 
     /// Fetches the keys of all issuers at once.
     pub(crate) async fn warm_up(&self) {
-        futures_util::future::join_all(self.issuers.iter().map(|issuer| issuer.keys.warm_up())).await;
+        let issuers: Vec<_> = self.read().values().cloned().collect();
+        futures_util::future::join_all(issuers.iter().map(|issuer| issuer.keys.warm_up())).await;
+    }
+
+    /// Believes an issuer from now on, in place of one of the same name.
+    pub(crate) async fn set(&self, issuer: TrustedIssuer) {
+        issuer.keys.warm_up().await;
+        let issuer = Arc::new(issuer);
+        let former = self.write().insert(issuer.iss.clone(), issuer);
+        self.forget(former);
+    }
+
+    /// Believes an issuer no more. `false` if it was not believed.
+    pub(crate) fn remove(&self, iss: &str) -> bool {
+        let former = self.write().remove(iss);
+        let known = former.is_some();
+        self.forget(former);
+        known
+    }
+
+    fn forget(&self, former: Option<Arc<TrustedIssuer>>) {
+        if let Some(issuer) = former {
+            issuer.active.store(false, Ordering::SeqCst);
+            self.cache.clear();
+        }
     }
 
     pub(crate) async fn verify(&self, token: &str) -> Result<Claims, Error> {
+        if token.len() > MAX_TOKEN {
+            return Err(Reason::TooLong.into());
+        }
+        let id = self.cache.id(token);
+        if let Some(entry) = self.cache.get(id)
+            && self.is_still_good(&entry)
+        {
+            return Ok(entry.claims);
+        }
+        let size = token.len();
         let token = Token::parse(token)?;
         let iss = token.payload.get("iss").and_then(Value::as_str);
-        let issuer = self.issuers.iter().find(|issuer| iss == Some(&*issuer.iss));
-        let issuer = issuer.ok_or(Error::Rejected(Reason::Issuer))?;
+        let issuer = iss.and_then(|iss| self.read().get(iss).cloned());
+        let issuer = issuer.ok_or(Reason::Issuer)?;
+        issuer.rules.check_header(&token)?;
+        // Before the keys are looked up: should they change meanwhile, the entry is of an epoch that has passed.
+        let epoch = issuer.keys.epoch();
         let keys = issuer.keys.find(token.kid.as_deref(), token.algorithm).await?;
         if !keys
             .iter()
-            .any(|key| key.has_signed(token.message.as_bytes(), token.signature))
+            .any(|key| key.has_signed(token.message.as_bytes(), &token.signature))
         {
-            return Err(Error::Rejected(Reason::Signature));
+            return Err(Reason::Signature.into());
         }
-        let exp = self.check_claims(&token.payload, &issuer.audience)?;
-        Ok(Claims {
-            members: Arc::new(token.payload),
-            exp,
-            verifier: Arc::clone(&self.mark),
-        })
+        let times = issuer.rules.check_claims(&token.payload, now(), self.leeway)?;
+        let claims = Claims::new(
+            token.payload,
+            times,
+            size,
+            issuer,
+            &self.mark,
+            self.forwarded.as_deref(),
+        );
+        let entry = Entry {
+            claims: claims.clone(),
+            epoch,
+        };
+        self.cache.insert(id, entry);
+        Ok(claims)
+    }
+
+    /// Whether a token that was good before is so now: its issuer, its times, and the keys that it was checked with.
+    fn is_still_good(&self, entry: &Entry) -> bool {
+        let claims = &entry.claims;
+        claims.issuer().active.load(Ordering::SeqCst)
+            && claims.issuer().keys.usable_epoch() == Some(entry.epoch)
+            && claims.times().check(now(), self.leeway).is_ok()
     }
 
     /// Checks claims that were verified some time ago once more.
     pub(crate) fn check_still_good(&self, claims: &Claims) -> Result<(), Error> {
-        if !Arc::ptr_eq(&claims.verifier, &self.mark) {
-            return Err(Error::Rejected(Reason::OtherVerifier));
+        if !claims.is_marked(&self.mark) {
+            return Err(Reason::OtherVerifier.into());
         }
-        if self.has_passed(claims.exp) {
-            Err(Error::Rejected(Reason::Expired))
-        } else {
-            Ok(())
+        if !claims.issuer().active.load(Ordering::SeqCst) {
+            return Err(Reason::Issuer.into());
         }
+        Ok(claims.times().check(now(), self.leeway)?)
     }
 
-    fn check_claims(&self, claims: &Map<String, Value>, audience: &Audience) -> Result<u64, Reason> {
-        let exp = claims.get("exp").and_then(Value::as_u64).ok_or(Reason::Expired)?;
-        if self.has_passed(exp) {
-            return Err(Reason::Expired);
-        }
-        for name in ["nbf", "iat"] {
-            if let Some(value) = claims.get(name) {
-                let time = value.as_u64().ok_or(Reason::NotYetValid)?;
-                if time > now().saturating_add(self.leeway) {
-                    return Err(Reason::NotYetValid);
-                }
-            }
-        }
-        if !audience.admits(claims.get("aud")) {
-            return Err(Reason::Audience);
-        }
-        if claims
-            .get("sub")
-            .and_then(Value::as_str)
-            .is_none_or(str::is_empty)
-        {
-            return Err(Reason::Subject);
-        }
-        // PostgreSQL's text and jsonb cannot hold one: every query of this user would fail.
-        if json::holds_nul(claims) {
-            return Err(Reason::Nul);
-        }
-        Ok(exp)
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<String, Arc<TrustedIssuer>>> {
+        // Each change is one call of the map, so a panic leaves nothing half done.
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_passed(&self, exp: u64) -> bool {
-        // RFC 7519, 4.1.4: not accepted on or after this time.
-        now() >= exp.saturating_add(self.leeway)
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<String, Arc<TrustedIssuer>>> {
+        self.issuers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Audience {
-    /// RFC 7519, 4.1.3: a string or an array of strings.
-    fn admits(&self, aud: Option<&Value>) -> bool {
-        let Self::OneOf(audiences) = self else { return true };
-        let named = |value: &Value| {
-            value
-                .as_str()
-                .is_some_and(|aud| audiences.iter().any(|own| own == aud))
-        };
-        match aud {
-            Some(Value::Array(values)) => values.iter().all(Value::is_string) && values.iter().any(named),
-            Some(value) => named(value),
-            None => false,
-        }
+/// Checks the form of a token alone.
+///
+/// # Errors
+///
+/// As [`Authz::verify`](crate::Authz::verify), for the form.
+pub fn parse(token: &str) -> Result<(), Reason> {
+    Token::parse(token).map(drop)
+}
+
+/// Checks the form of a token and its signature by the keys of a set, and nothing that it says.
+///
+/// # Errors
+///
+/// As [`Authz::verify`](crate::Authz::verify), for form, key and signature.
+pub fn check_signature(jwks: &str, token: &str) -> Result<(), Reason> {
+    let keys = Key::from_jwks(jwks.as_bytes()).map_err(|_| Reason::UnknownKey)?;
+    let token = Token::parse(token)?;
+    let mut fitting = keys
+        .iter()
+        .filter(|key| key.fits(token.kid.as_deref(), token.algorithm))
+        .peekable();
+    if fitting.peek().is_none() {
+        return Err(Reason::UnknownKey);
     }
-}
-
-/// A token taken apart. Nothing in it is believed yet.
-struct Token<'a> {
-    kid: Option<String>,
-    algorithm: jsonwebtoken::Algorithm,
-    payload: Map<String, Value>,
-    /// What was signed: header and payload as they came.
-    message: &'a str,
-    signature: &'a str,
-}
-
-impl<'a> Token<'a> {
-    /// Takes a compact JWS apart, RFC 7515 section 7.1: `header.payload.signature`.
-    fn parse(token: &'a str) -> Result<Self, Reason> {
-        if token.len() > MAX_TOKEN {
-            return Err(Reason::TooLong);
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(Reason::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(Reason::Malformed)?;
-        // Base64 makes four characters of three bytes.
-        if header.len() > MAX_HEADER.div_ceil(3) * 4 {
-            return Err(Reason::TooLong);
-        }
-        let mut header = object(header)?;
-        // The signature is decoded where it is verified; here its form is checked, which decides between malformed and wrong.
-        BASE64_URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| Reason::Malformed)?;
-        // RFC 7515, 4.1.11: what is critical and not understood must be refused. We understand none.
-        if ["crit", "b64", "zip"]
-            .into_iter()
-            .any(|name| header.contains_key(name))
-        {
-            return Err(Reason::Extension);
-        }
-        let algorithm = header.get("alg").and_then(Value::as_str).and_then(Key::algorithm);
-        let kid = match header.remove("kid") {
-            None => None,
-            Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid),
-            Some(Value::String(_)) => return Err(Reason::TooLong),
-            Some(_) => return Err(Reason::Malformed),
-        };
-        let algorithm = algorithm.ok_or(Reason::Algorithm)?;
-        Ok(Self {
-            kid,
-            algorithm,
-            payload: object(payload)?,
-            message,
-            signature,
-        })
-    }
-}
-
-/// Decodes one part. The decoder takes neither padding, nor other alphabets, nor bits beyond the last byte, so that a token has one form.
-fn object(part: &str) -> Result<Map<String, Value>, Reason> {
-    let text = BASE64_URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Reason::Malformed)?;
-    json::object(&text).ok_or(Reason::Malformed)
+    let signed = fitting.any(|key| key.has_signed(token.message.as_bytes(), &token.signature));
+    if signed { Ok(()) } else { Err(Reason::Signature) }
 }
 
 fn now() -> u64 {

@@ -1,5 +1,6 @@
-//! A web server on this machine that answers every request alike, and counts.
+//! A web server on this machine that answers requests by their path, and counts.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,22 +12,29 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct JwksServer {
     port: u16,
-    answer: Arc<Mutex<String>>,
+    answers: Answers,
     requests: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
+
+/// What is answered on which path; on `*` for all others.
+type Answers = Arc<Mutex<HashMap<String, String>>>;
+
+/// The path that stands for all that have no answer of their own.
+const ANY: &str = "*";
 
 impl JwksServer {
     /// Starts a server that answers with this key set.
     pub async fn start(jwks: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let answer = Arc::new(Mutex::new(response("200 OK", "", jwks)));
+        let answer = (ANY.to_owned(), response("200 OK", "", jwks));
+        let answers: Answers = Arc::new(Mutex::new(HashMap::from([answer])));
         let requests = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(serve(listener, Arc::clone(&answer), Arc::clone(&requests)));
+        let task = tokio::spawn(serve(listener, Arc::clone(&answers), Arc::clone(&requests)));
         Self {
             port,
-            answer,
+            answers,
             requests,
             task,
         }
@@ -35,7 +43,13 @@ impl JwksServer {
     /// The address of the key set.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/jwks.json", self.port)
+        format!("{}/jwks.json", self.origin())
+    }
+
+    /// The address of the server, without a path.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// How many requests have come so far.
@@ -46,7 +60,16 @@ impl JwksServer {
 
     /// Answers differently from now on. `status` is such as `404 Not Found`; each header line ends with `\r\n`.
     pub fn answer(&self, status: &str, headers: &str, body: &str) {
-        *self.answer.lock().unwrap() = response(status, headers, body);
+        self.insert(ANY, response(status, headers, body));
+    }
+
+    /// Answers requests of this path with this document.
+    pub fn answer_at(&self, path: &str, body: &str) {
+        self.insert(path, response("200 OK", "", body));
+    }
+
+    fn insert(&self, path: &str, response: String) {
+        self.answers.lock().unwrap().insert(path.to_owned(), response);
     }
 }
 
@@ -61,15 +84,14 @@ fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}")
 }
 
-async fn serve(listener: TcpListener, answer: Arc<Mutex<String>>, requests: Arc<AtomicUsize>) {
+async fn serve(listener: TcpListener, answers: Answers, requests: Arc<AtomicUsize>) {
     while let Ok((stream, _)) = listener.accept().await {
         requests.fetch_add(1, Ordering::SeqCst);
-        let answer = answer.lock().unwrap().clone();
-        tokio::spawn(respond(stream, answer));
+        tokio::spawn(respond(stream, Arc::clone(&answers)));
     }
 }
 
-async fn respond(mut stream: TcpStream, answer: String) {
+async fn respond(mut stream: TcpStream, answers: Answers) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -77,7 +99,13 @@ async fn respond(mut stream: TcpStream, answer: String) {
             Err(_) => return,
         }
     }
+    let request = String::from_utf8(request).unwrap_or_default();
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let answer = {
+        let answers = answers.lock().unwrap();
+        answers.get(path).or_else(|| answers.get(ANY)).cloned()
+    };
     // A client that hangs up early (at 64 KiB, say) is within its rights.
-    _ = stream.write_all(answer.as_bytes()).await;
+    _ = stream.write_all(answer.unwrap_or_default().as_bytes()).await;
     _ = stream.shutdown().await;
 }

@@ -202,3 +202,30 @@ fn links_between_pages_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn the_page_of_providers_has_each_preset_and_no_other() {
+    let source = std::fs::read_to_string(root().join("authz-core/src/issuer/presets.rs")).unwrap();
+    let presets = source
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("pub fn "))
+        .filter_map(|line| Some(line.split_once('(')?.0.to_owned()));
+    // It belongs to any issuer.
+    let mut presets: Vec<String> = presets.filter(|name| name != "authorized_party").collect();
+    presets.push("discover".to_owned());
+    presets.sort();
+    let page = std::fs::read_to_string(root().join("docs/providers.md")).unwrap();
+    let table = page
+        .split("## The presets")
+        .nth(1)
+        .unwrap()
+        .split("## ")
+        .next()
+        .unwrap();
+    let mut named: Vec<String> = table
+        .match_indices("`Issuer::")
+        .filter_map(|(at, start)| Some(table.get(at + start.len()..)?.split_once('(')?.0.to_owned()))
+        .collect();
+    named.sort();
+    assert_eq!(named, presets);
+}

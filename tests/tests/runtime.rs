@@ -1,6 +1,7 @@
 //! The runtime on a real server: from a token to an isolated request.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
 )]
 
 mod runtime {
+    mod attacks;
     mod cancellation;
     mod connect;
     mod isolation;

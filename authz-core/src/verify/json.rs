@@ -2,16 +2,20 @@
 //!
 //! Parsers disagree about which of two equal members counts, so two programs could read two different tokens (RFC 8725, 2.6).
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a JSON object. `None` when it is none, or when an object in it has a member twice.
+/// How deep values may lie in one another. PostgreSQL reads deeper ones too, up to an error at each query of the user.
+const MAX_DEPTH: u8 = 32;
+
+/// Reads a JSON object. `None` when it is none, when an object in it has a member twice, or when it is deeper than 32.
 pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     // Two passes, because this one alone would take the numbers of serde_json's `arbitrary_precision` for objects.
-    serde_json::from_slice::<Unique>(text).ok()?;
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    Unique { depth: MAX_DEPTH }.deserialize(&mut reader).ok()?;
     serde_json::from_slice(text).ok()
 }
 
@@ -32,62 +36,87 @@ fn value_holds_nul(value: &Value) -> bool {
 }
 
 /// Any JSON value whose objects have each member once.
-struct Unique;
+#[derive(Clone, Copy)]
+struct Unique {
+    /// How many levels may follow.
+    depth: u8,
+}
 
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+impl Unique {
+    fn below<E: Error>(self) -> Result<Self, E> {
+        let depth = self.depth.checked_sub(1);
+        depth
+            .map(|depth| Self { depth })
+            .ok_or_else(|| E::custom("too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Unique {
-    type Value = Self;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Self, E> {
-        Ok(self)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
-        while values.next_element::<Self>()?.is_some() {}
-        Ok(self)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        let below = self.below()?;
+        while values.next_element_seed(below)?.is_some() {}
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if !names.insert(name) {
-                // The rest must not be read: this object is refused.
-                return Err(A::Error::custom("a member stands twice"));
-            }
-            members.next_value::<Self>()?;
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let below = self.below()?;
+        let mut names: Vec<Cow<'de, str>> = Vec::new();
+        while let Some(Name(name)) = members.next_key()? {
+            names.push(name);
+            members.next_value_seed(below)?;
         }
-        Ok(self)
+        names.sort_unstable();
+        if names
+            .windows(2)
+            .any(|pair| matches!(pair, [one, other] if one == other))
+        {
+            return Err(A::Error::custom("a member stands twice"));
+        }
+        Ok(())
     }
 }
+
+/// A name of a member, borrowed where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

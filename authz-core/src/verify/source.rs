@@ -1,11 +1,15 @@
 //! Where the keys of one issuer come from, and how long they are kept.
 //!
-//! Three clocks rule a fetched set. After [`REFRESH`] it is fetched anew in the background, while it goes on being used. After [`MAX_STALE`]
-//! without a fetch that worked it is used no more. And however many tokens with unknown keys arrive, at most one fetch starts within
-//! [`COOLDOWN`]: anybody can make up key ids, no signature is needed for that.
+//! Four clocks rule a fetched set. After [`REFRESH`] it is fetched anew in the background, while it goes on being used; when nobody has asked
+//! for [`IDLE`], the next one waits for that fetch, so that a key which was withdrawn meanwhile is not used once more. Without a fetch that
+//! worked for the time that the issuer's settings allow, it is used no more. And however many tokens with unknown keys arrive, at
+//! most one fetch starts within [`COOLDOWN`]: anybody can make up key ids, no signature is needed for that.
+//!
+//! A set that differs from the one before begins a new epoch, in which no token counts as verified before.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -17,12 +21,12 @@ use crate::error::{Error, Outage, Reason};
 
 /// From this age on a set is fetched anew in the background.
 const REFRESH: Duration = Duration::from_secs(300);
+/// From this age on, unless fetching fails, the new set is waited for.
+const IDLE: Duration = Duration::from_secs(600);
 /// The time between two fetches.
 const COOLDOWN: Duration = Duration::from_secs(30);
 /// The time between two fetches while there is no key at all, so that a start during a short outage is not punished for long.
 const COOLDOWN_WITHOUT_KEYS: Duration = Duration::from_secs(5);
-/// How long a set is used while fetching fails.
-const MAX_STALE: Duration = Duration::from_secs(3600);
 /// How many keys are tried for a token that names none.
 const MAX_TRIED: usize = 4;
 
@@ -45,21 +49,49 @@ pub(crate) trait Fetch: Send + Sync {
     fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, &'static str>>;
 }
 
-/// Keys that are fetched, and the state of fetching them.
+/// Keys that are fetched, and the state of fetching them. The times are read at each token, so that no lock is taken for them.
 pub(crate) struct Remote {
     fetch: Box<dyn Fetch>,
-    state: Mutex<State>,
+    /// How long a set is used while fetching fails.
+    max_stale: Duration,
+    keys: RwLock<Arc<[Key]>>,
+    epoch: AtomicU64,
+    /// When the keys were fetched.
+    fetched: Moment,
+    /// When the last fetch began, whether it worked or not.
+    attempted: Moment,
     /// Held while a fetch runs, so that there is one at a time.
     fetching: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone, Default)]
-struct State {
-    keys: Option<Arc<[Key]>>,
-    /// When the keys were fetched.
-    fetched: Option<Instant>,
-    /// When the last fetch began, whether it worked or not.
-    attempted: Option<Instant>,
+/// A point in time, or none yet.
+struct Moment {
+    start: Instant,
+    /// Milliseconds since the start, and one.
+    millis: AtomicU64,
+}
+
+impl Moment {
+    fn never() -> Self {
+        Self {
+            start: Instant::now(),
+            millis: AtomicU64::new(0),
+        }
+    }
+
+    fn set_now(&self) {
+        self.millis.store(self.now() + 1, Ordering::SeqCst);
+    }
+
+    /// The time since then.
+    fn age(&self) -> Option<Duration> {
+        let then = self.millis.load(Ordering::SeqCst).checked_sub(1)?;
+        Some(Duration::from_millis(self.now().saturating_sub(then)))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
 }
 
 impl KeySource {
@@ -67,6 +99,29 @@ impl KeySource {
     pub(crate) async fn warm_up(&self) {
         if let Self::Remote(remote) = self {
             remote.refreshed().await;
+        }
+    }
+
+    /// Which set the keys are of. A later set has a higher number.
+    pub(super) fn epoch(&self) -> u64 {
+        match self {
+            Self::Fixed(_) => 0,
+            Self::Remote(remote) => remote.epoch.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The same, while what was verified with that set may count without looking its key up. Has the set fetched anew when it is time.
+    pub(super) fn usable_epoch(&self) -> Option<u64> {
+        match self {
+            Self::Fixed(_) => Some(0),
+            Self::Remote(remote) => {
+                let age = remote.fetched.age().filter(|age| *age < remote.max_stale)?;
+                if remote.must_be_awaited(age) {
+                    return None;
+                }
+                remote.refresh_in_background(age);
+                Some(remote.epoch.load(Ordering::SeqCst))
+            }
         }
     }
 
@@ -93,35 +148,47 @@ impl Remote {
         not(feature = "jwks-http"),
         expect(dead_code, reason = "keys are fetched over http alone")
     )]
-    pub(crate) fn new(fetch: impl Fetch + 'static) -> Arc<Self> {
+    pub(crate) fn new(fetch: impl Fetch + 'static, max_stale: Duration) -> Arc<Self> {
         Arc::new(Self {
             fetch: Box::new(fetch),
-            state: Mutex::default(),
+            max_stale,
+            keys: RwLock::new(Arc::default()),
+            epoch: AtomicU64::new(0),
+            fetched: Moment::never(),
+            attempted: Moment::never(),
             fetching: tokio::sync::Mutex::default(),
         })
     }
 
     async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
-        let state = self.state();
-        if let Some(keys) = state.usable() {
-            let found = fitting(keys, kid, algorithm);
-            if !found.is_empty() {
-                if state.fetched.is_some_and(|at| at.elapsed() >= REFRESH) && state.may_attempt() {
-                    // Nobody waits for it.
-                    drop(tokio::spawn(Arc::clone(self).refresh()));
+        if let Some((age, keys)) = self.usable() {
+            if self.must_be_awaited(age) {
+                self.refreshed().await;
+                let keys = self.usable().map_or(keys, |(_, keys)| keys);
+                let found = fitting(&keys, kid, algorithm);
+                if !found.is_empty() {
+                    return Ok(found);
                 }
-                return Ok(found);
+            } else {
+                let found = fitting(&keys, kid, algorithm);
+                if !found.is_empty() {
+                    self.refresh_in_background(age);
+                    return Ok(found);
+                }
             }
         }
-        if state.may_attempt() || self.fetching.try_lock().is_err() {
+        if self.may_attempt() || self.fetching.try_lock().is_err() {
             self.refreshed().await;
         }
-        let keys = self
-            .state()
-            .usable()
-            .cloned()
-            .ok_or(Error::Unavailable(Outage::Keys))?;
+        let (_, keys) = self.usable().ok_or(Error::Unavailable(Outage::Keys))?;
         Ok(fitting(&keys, kid, algorithm))
+    }
+
+    /// Nobody waits for it.
+    fn refresh_in_background(self: &Arc<Self>, age: Duration) {
+        if age >= REFRESH && self.may_attempt() && self.fetching.try_lock().is_ok() {
+            drop(tokio::spawn(Arc::clone(self).refresh()));
+        }
     }
 
     /// Waits for the fetch that is in flight, or for a new one.
@@ -135,51 +202,48 @@ impl Remote {
     async fn refresh(self: Arc<Self>) {
         let _one_at_a_time = self.fetching.lock().await;
         // Whoever waited for the lock finds the work done.
-        if !self.state().may_attempt() {
+        if !self.may_attempt() {
             return;
         }
-        self.lock().attempted = Some(Instant::now());
+        self.attempted.set_now();
         let keys = match self.fetch.fetch().await {
-            Ok(text) => Key::from_jwks(&text)
-                .filter(|keys| !keys.is_empty())
-                .ok_or("it holds no usable key"),
+            Ok(text) => Key::from_jwks(&text).map_err(|problem| problem.as_str()),
             Err(problem) => Err(problem),
         };
         match keys {
-            Ok(keys) => {
-                let mut state = self.lock();
-                state.keys = Some(keys.into());
-                state.fetched = Some(Instant::now());
-            }
+            Ok(keys) => self.replace(keys),
             // The last good keys stay: an outage of the issuer's is none of ours.
             Err(problem) => tracing::warn!(problem, "cannot fetch a key set"),
         }
     }
 
-    fn state(&self) -> State {
-        self.lock().clone()
+    fn replace(&self, new: Vec<Key>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let same = keys.len() == new.len() && keys.iter().zip(&new).all(|(old, new)| old.is_same(new));
+        if !same {
+            *keys = new.into();
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        // The keys before the time: whoever sees the time sees the keys.
+        self.fetched.set_now();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // Each change of the state is one assignment, so a panic leaves nothing half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The keys with their age, unless they are too old.
+    fn usable(&self) -> Option<(Duration, Arc<[Key]>)> {
+        let age = self.fetched.age().filter(|age| *age < self.max_stale)?;
+        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        Some((age, keys))
     }
-}
 
-impl State {
-    fn usable(&self) -> Option<&Arc<[Key]>> {
-        self.keys
-            .as_ref()
-            .filter(|_| self.fetched.is_some_and(|at| at.elapsed() < MAX_STALE))
+    /// Whether nobody has asked for so long that the keys of then are not believed without a look. While fetching fails they are.
+    fn must_be_awaited(&self, age: Duration) -> bool {
+        age >= IDLE && self.attempted.age().is_none_or(|attempted| attempted >= age)
     }
 
     fn may_attempt(&self) -> bool {
-        let cooldown = if self.usable().is_some() {
-            COOLDOWN
-        } else {
-            COOLDOWN_WITHOUT_KEYS
-        };
-        self.attempted.is_none_or(|at| at.elapsed() >= cooldown)
+        let usable = self.fetched.age().is_some_and(|age| age < self.max_stale);
+        let cooldown = if usable { COOLDOWN } else { COOLDOWN_WITHOUT_KEYS };
+        self.attempted.age().is_none_or(|age| age >= cooldown)
     }
 }
 
@@ -206,11 +270,12 @@ mod tests {
 
     use super::*;
 
-    /// A key server in memory, with one P-256 key named `a`.
+    /// A key server in memory, with one Ed25519 key, named `a`, or `c` once it is rotated.
     #[derive(Clone, Default)]
     struct Server {
         fetches: Arc<AtomicUsize>,
         down: Arc<AtomicBool>,
+        rotated: Arc<AtomicBool>,
     }
 
     impl Fetch for Server {
@@ -221,13 +286,14 @@ mod tests {
                 if self.down.load(Ordering::SeqCst) {
                     return Err("it is down");
                 }
-                let coordinate = "A".repeat(43);
-                Ok(
-                    format!(
-                        r#"{{"kty":"EC","crv":"P-256","kid":"a","x":"{coordinate}","y":"{coordinate}"}}"#
-                    )
-                    .into_bytes(),
-                )
+                let kid = if self.rotated.load(Ordering::SeqCst) {
+                    "c"
+                } else {
+                    "a"
+                };
+                // The generator of Ed25519.
+                let x = "WGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmY";
+                Ok(format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{x}"}}"#).into_bytes())
             })
         }
     }
@@ -244,7 +310,7 @@ mod tests {
 
     async fn find(source: &KeySource, kid: &str) -> Result<usize, u16> {
         source
-            .find(Some(kid), Algorithm::ES256)
+            .find(Some(kid), Algorithm::EdDSA)
             .await
             .map(|keys| keys.len())
             .map_err(|error| error.status())
@@ -252,7 +318,8 @@ mod tests {
 
     fn start() -> (Server, KeySource) {
         let server = Server::default();
-        (server.clone(), KeySource::Remote(Remote::new(server)))
+        let remote = Remote::new(server.clone(), Duration::from_secs(3600));
+        (server, KeySource::Remote(remote))
     }
 
     #[tokio::test(start_paused = true)]
@@ -330,5 +397,49 @@ mod tests {
             assert_eq!(find(&source, "a").await, Err(503));
         }
         assert_eq!(server.fetches(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_withdrawn_while_nobody_asked_is_not_used_once_more() {
+        let (server, source) = start();
+        assert_eq!(find(&source, "a").await, Ok(1));
+        let epoch = source.usable_epoch().unwrap();
+        server.rotated.store(true, Ordering::SeqCst);
+        advance(IDLE).await;
+        assert_eq!(
+            source.usable_epoch(),
+            None,
+            "what was verified before is not believed either"
+        );
+        assert_eq!(find(&source, "a").await, Err(401));
+        assert_eq!(find(&source, "c").await, Ok(1));
+        assert_eq!((server.fetches(), source.usable_epoch()), (2, Some(epoch + 1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_an_outage_nobody_waits_for_more_than_one_fetch() {
+        let (server, source) = start();
+        assert_eq!(find(&source, "a").await, Ok(1));
+        server.set_down(true);
+        advance(IDLE).await;
+        assert_eq!(find(&source, "a").await, Ok(1));
+        assert_eq!(server.fetches(), 2);
+        advance(COOLDOWN).await;
+        assert_eq!(find(&source, "a").now_or_never(), Some(Ok(1)));
+        assert!(source.usable_epoch().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_set_again_is_no_new_epoch() {
+        let (server, source) = start();
+        assert_eq!(find(&source, "a").await, Ok(1));
+        let epoch = source.usable_epoch();
+        advance(REFRESH).await;
+        assert_eq!(find(&source, "a").await, Ok(1));
+        while server.fetches() < 2 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(source.usable_epoch(), epoch);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::setup::{Setup, identity};
 
-async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
+pub(super) async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
     match authz.verify(token).await {
         Ok(_) => None,
         Err(Error::Rejected(reason)) => Some(reason),
@@ -15,7 +15,7 @@ async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
     }
 }
 
-async fn trusting(database: &Database, issuer: Issuer) -> Authz {
+pub(super) async fn trusting(database: &Database, issuer: Issuer) -> Authz {
     Authz::builder()
         .issuer(issuer)
         .role(database.user())
@@ -31,13 +31,23 @@ async fn each_kind_of_key_verifies_as_jwk_and_as_pem() {
     for key in [
         SigningKey::rs256("k"),
         SigningKey::es256("k"),
+        SigningKey::new("ES384", "k"),
         SigningKey::ed25519("k"),
     ] {
         let issuer = || Issuer::new(ISSUER).audience(AUDIENCE);
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
         for issuer in [
             issuer().jwks_json(&key.jwks()),
             issuer().jwks_json(&key.jwk().to_string()),
             issuer().public_key_pem(&key.public_key_pem()),
+            issuer().key_file(file("key.pem", &key.public_key_pem())),
+            issuer().key_file(file("jwk.json", &key.jwk().to_string())),
+            issuer().key_file(file("jwks.json", &key.jwks())),
         ] {
             let authz = trusting(&database, issuer).await;
             let token = key.sign(&claims("alice"));
@@ -72,7 +82,7 @@ async fn a_key_serves_its_own_algorithm_alone() {
         reason(&authz, &other.sign_text(&header("RS256"), &payload)).await,
         Some(Reason::Signature)
     );
-    for alg in ["RS384", "PS256", "ES256", "EdDSA"] {
+    for alg in ["RS384", "PS256", "ES256", "EdDSA", "HS256"] {
         assert_eq!(
             reason(&authz, &key.sign_text(&header(alg), &payload)).await,
             Some(Reason::UnknownKey),
@@ -80,7 +90,7 @@ async fn a_key_serves_its_own_algorithm_alone() {
         );
     }
     for alg in [
-        "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "rs256", "ES256K", "RSA1_5",
+        "none", "None", "NONE", "nOnE", "", "HS384", "HS512", "rs256", "ES256K", "RSA1_5",
     ] {
         assert_eq!(
             reason(&authz, &key.sign_text(&header(alg), &payload)).await,
@@ -90,22 +100,23 @@ async fn a_key_serves_its_own_algorithm_alone() {
         let unsigned = format!("{}.{}.", part(&header(alg)), part(&payload));
         assert_eq!(reason(&authz, &unsigned).await, Some(Reason::Algorithm), "{alg}");
     }
-    // CVE-2018-0114: a key that the token brings along is nobody's.
-    let embedded = json!({"alg": "RS256", "kid": "other", "jwk": other.jwk(), "jku": "http://127.0.0.1:1/"});
-    assert_eq!(
-        reason(&authz, &other.sign_text(&embedded.to_string(), &payload)).await,
-        Some(Reason::UnknownKey)
-    );
 }
 
 #[tokio::test]
-async fn headers_that_ask_for_more_are_refused_and_strange_types_are_not() {
+async fn headers_that_ask_for_more_are_refused() {
     let setup = Setup::new().await;
     let authz = setup.connect().await;
     let payload = claims("alice").to_string();
     for (member, value, expected) in [
         ("typ", json!("at+jwt"), None),
-        ("typ", json!("anything"), None),
+        ("typ", json!("application/AT+JWT"), None),
+        ("typ", json!("jwt"), None),
+        ("typ", json!("logout+jwt"), Some(Reason::Type)),
+        ("typ", json!("dpop+jwt"), Some(Reason::Type)),
+        ("typ", json!(["JWT"]), Some(Reason::Malformed)),
+        ("cty", json!("JWT"), Some(Reason::Extension)),
+        ("cty", json!("application/json"), None),
+        ("enc", json!("A256GCM"), Some(Reason::Extension)),
         ("crit", json!(["exp"]), Some(Reason::Extension)),
         ("crit", json!([]), Some(Reason::Extension)),
         ("b64", json!(false), Some(Reason::Extension)),

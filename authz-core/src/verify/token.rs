@@ -1,0 +1,108 @@
+//! Takes a token apart, strictly and before any cryptography. Nothing in it is believed yet.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+
+use super::json;
+use super::key::Key;
+use crate::error::Reason;
+
+/// The longest token, in bytes.
+pub(super) const MAX_TOKEN: usize = 8 * 1024;
+/// The longest header, in bytes of JSON.
+const MAX_HEADER: usize = 1024;
+/// The longest key id, in bytes.
+const MAX_KID: usize = 256;
+
+/// The longest part in base64 that a header may be: four characters of three bytes.
+const MAX_HEADER_PART: usize = MAX_HEADER.div_ceil(3) * 4;
+
+/// A compact JWS, RFC 7515 section 7.1: `header.payload.signature`.
+pub(super) struct Token<'a> {
+    pub(super) kid: Option<String>,
+    pub(super) algorithm: Algorithm,
+    /// `typ` in lower case, without the `application/` that it may leave out (RFC 7515, 4.1.9).
+    pub(super) token_type: Option<String>,
+    pub(super) payload: Map<String, Value>,
+    /// What was signed: header and payload as they came.
+    pub(super) message: &'a str,
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    /// Reads the form of a token: sizes, three parts in canonical base64url, two JSON objects without repeated members, a header
+    /// that asks for nothing which we do not do.
+    pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
+        if token.len() > MAX_TOKEN {
+            return Err(Reason::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(Reason::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(Reason::Malformed)?;
+        if header.len() > MAX_HEADER_PART {
+            return Err(Reason::TooLong);
+        }
+        let mut header = object(header)?;
+        let signature = decode(signature)?;
+        // RFC 7515, 4.1.11: what is critical and not understood must be refused. We understand none. A JWT in a JWT and an
+        // encrypted one (RFC 7519, 5.2; RFC 7516) are other formats.
+        if ["crit", "b64", "zip", "enc"]
+            .into_iter()
+            .any(|name| header.contains_key(name))
+            || header.get("cty").is_some_and(is_jwt)
+        {
+            return Err(Reason::Extension);
+        }
+        // A key that the token brings along is nobody's (CVE-2018-0114; RFC 8725, 3.10).
+        if ["jwk", "jku", "x5c", "x5u"]
+            .into_iter()
+            .any(|name| header.contains_key(name))
+        {
+            return Err(Reason::EmbeddedKey);
+        }
+        let algorithm = header.get("alg").and_then(Value::as_str).and_then(Key::algorithm);
+        let kid = match header.remove("kid") {
+            None => None,
+            Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid),
+            Some(Value::String(_)) => return Err(Reason::TooLong),
+            Some(_) => return Err(Reason::Malformed),
+        };
+        let token_type = match header.remove("typ") {
+            None => None,
+            Some(Value::String(name)) => Some(media_type(&name)),
+            Some(_) => return Err(Reason::Malformed),
+        };
+        Ok(Self {
+            kid,
+            algorithm: algorithm.ok_or(Reason::Algorithm)?,
+            token_type,
+            payload: object(payload)?,
+            message,
+            signature,
+        })
+    }
+}
+
+/// The name of a media type as it is compared: in lower case, without `application/`.
+pub(crate) fn media_type(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    match name.strip_prefix("application/") {
+        Some(rest) if !rest.contains('/') => rest.to_owned(),
+        _ => name,
+    }
+}
+
+fn is_jwt(content_type: &Value) -> bool {
+    // Whatever is no text is no content type either.
+    content_type.as_str().is_none_or(|name| media_type(name) == "jwt")
+}
+
+/// Decodes one part. The decoder takes neither padding, nor other alphabets, nor bits beyond the last byte, so that a token has one form.
+fn decode(part: &str) -> Result<Vec<u8>, Reason> {
+    BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Reason::Malformed)
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, Reason> {
+    json::object(&decode(part)?).ok_or(Reason::Malformed)
+}

@@ -1,6 +1,7 @@
 //! The command line of `cargo authz`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use authz_schema::hazard::HazardKind;
 use authz_schema::sql::Ident;
@@ -68,6 +69,14 @@ Examples:
 Any role that may read the table of sqlx will do. Exits with 1 where the database is not what its migrations made; migrations that it
 does not have yet are said and no drift.";
 
+const TOKEN_HELP: &str = "\
+Examples:
+    cargo authz token --sub alice --aud todos
+    cargo authz token --sub alice --aud todos --claim role=editor --claim 'org={\"id\": 7}' --expires-in 10m
+    curl -H \"Authorization: Bearer $(cargo authz token --sub alice --aud todos)\" http://127.0.0.1:3000/
+
+The key is made at the first call. It is for development: whoever has it can be every user.";
+
 const SQL_HELP: &str = "\
 Examples:
     cargo authz sql | psql postgres://localhost/scratch";
@@ -118,6 +127,12 @@ pub enum Command {
     /// With an `authz.lock`, what the migrations made gets the texts of the lock, so that `generate` finds nothing to do.
     /// Without one, `--baseline` writes the first migration, and prints the script that makes the database count as migrated.
     Pull(Pull),
+    /// Make a development token, and the key set that verifies it
+    ///
+    /// Signs with a key of this machine, which the first call makes, and writes the public part beside it as a JSON Web
+    /// Key Set. The token goes to standard output.
+    #[command(after_help = TOKEN_HELP)]
+    Token(Token),
 }
 
 /// How a command says what it found.
@@ -139,6 +154,7 @@ impl Command {
             Self::Check(arguments) => arguments.format,
             Self::Drift(arguments) => arguments.format,
             Self::Pull(arguments) => arguments.format,
+            Self::Token(arguments) => arguments.format,
             Self::Init(_) | Self::Sql(_) => Format::Text,
         }
     }
@@ -257,6 +273,35 @@ pub struct Pull {
     pub project: ProjectArgs,
 }
 
+/// `cargo authz token`
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Whom the token speaks of
+    #[arg(long, value_name = "SUBJECT")]
+    pub sub: String,
+    /// For whom it is
+    #[arg(long, value_name = "AUDIENCE")]
+    pub aud: String,
+    /// Who vouches for it
+    #[arg(long, value_name = "ISSUER", default_value = "https://development.invalid")]
+    pub iss: String,
+    /// Another claim, or another value for one of these: JSON, or else text
+    #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
+    pub claim: Vec<(String, serde_json::Value)>,
+    /// How long it is good: a number and `s`, `m`, `h` or `d`
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub expires_in: Duration,
+    /// The private key in PEM, made if it is not there [default: `authz/dev-key.pem` in cargo's target folder]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// How to say what was made
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The package's Cargo.toml
+    #[arg(long, value_name = "PATH", help_heading = "Package")]
+    pub manifest_path: Option<PathBuf>,
+}
+
 /// Which package is read, with cargo's own flags.
 #[derive(Debug, Args)]
 pub struct ProjectArgs {
@@ -305,6 +350,35 @@ fn ident(text: &str) -> Result<Ident, String> {
     Ident::new(text).map_err(|error| error.to_string())
 }
 
+/// `name=value`, where the value is JSON or else a text.
+fn claim(text: &str) -> Result<(String, serde_json::Value), String> {
+    let expected = || "expected NAME=VALUE, such as `role=editor`".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(expected)?;
+    if name.is_empty() {
+        return Err(expected());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
+}
+
+/// `90s`, `10m`, `1h`, `7d`
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a number and `s`, `m`, `h` or `d`, such as `10m`".to_owned();
+    let unit = text.chars().next_back().ok_or_else(expected)?;
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|number| number.parse::<u32>().ok());
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(expected()),
+    };
+    let number = number.ok_or_else(expected)?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
 fn migration_name(text: &str) -> Result<String, String> {
     let fine = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if fine {
@@ -323,6 +397,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cargo::command().debug_assert();
+    }
+
+    #[test]
+    fn claims_are_json_or_text_and_times_have_a_unit() {
+        assert_eq!(
+            claim("role=editor").unwrap(),
+            ("role".to_owned(), "editor".into())
+        );
+        assert_eq!(claim("n=7").unwrap().1, 7);
+        assert_eq!(claim("o={\"a\": [1]}").unwrap().1["a"][0], 1);
+        assert_eq!(claim("a=b=c").unwrap().1, "b=c");
+        assert!(claim("role").is_err() && claim("=x").is_err());
+        assert_eq!(duration("90s").unwrap().as_secs(), 90);
+        assert_eq!(duration("7d").unwrap().as_secs(), 7 * 86_400);
+        for text in ["", "1", "h", "1.5h", "-1h", "1w", "1ü"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 
     #[test]

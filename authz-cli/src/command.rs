@@ -7,10 +7,13 @@ mod init;
 mod pull;
 mod report;
 mod sql;
+mod token;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use authz::SigningError;
 
 use crate::cli::{Command, Format, ModelArgs};
 use crate::diagnostics::Diagnostic;
@@ -77,6 +80,20 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// A file cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key cannot sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// A claim is given twice.
+    #[error("the claim `{0}` is given twice")]
+    ClaimTwice(String),
     /// The database cannot be pulled.
     #[error(transparent)]
     Pull(#[from] PullError),
@@ -120,6 +137,7 @@ pub fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Drift(arguments) => report::finish("drift", format, drift::run(arguments), out, err),
         Command::Pull(arguments) => report::finish("pull", format, pull::run(arguments), out, err),
         Command::Sql(arguments) => sql::run(arguments, out),
+        Command::Token(arguments) => report::finish("token", format, token::run(arguments), out, err),
     };
     if let (Format::Text, Err(CommandError::Models(diagnostics))) = (format, &result) {
         print_diagnostics(diagnostics, err)?;

@@ -135,6 +135,20 @@ pub enum ProjectError {
     },
 }
 
+/// The folder that cargo builds into.
+///
+/// # Errors
+///
+/// [`ProjectError::Metadata`] where there is no package.
+pub fn target_directory(manifest_path: Option<&Path>) -> Result<PathBuf, ProjectError> {
+    let mut command = MetadataCommand::new();
+    if let Some(path) = manifest_path {
+        command.manifest_path(path);
+    }
+    let metadata = command.no_deps().exec().map_err(ProjectError::Metadata)?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
 impl Project {
     /// Finds the package that `options` and the current folder select.
     ///

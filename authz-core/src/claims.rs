@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -24,38 +24,34 @@ pub struct Claims {
 
 struct Inner {
     members: Map<String, Value>,
-    /// The claims as PostgreSQL gets them: serialised anew, so that no byte of the token's own text is passed on.
-    json: String,
+    /// The claims as PostgreSQL gets them, once they are asked for.
+    json: OnceLock<String>,
     times: Times,
     size: usize,
     issuer: Arc<TrustedIssuer>,
-    /// Tells the verifier that they come from.
-    verifier: Arc<()>,
+    verifier: Arc<Mark>,
+}
+
+/// Tells the claims of one verifier from those of others.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    /// The claims that PostgreSQL gets, and `sub`, if not all.
+    pub(crate) forwarded: Option<Vec<String>>,
 }
 
 impl Claims {
-    /// Claims that were verified. Of these `forwarded` and `sub` reach PostgreSQL, or all.
+    /// Claims that were verified, of a token of this size in bytes.
     pub(crate) fn new(
         members: Map<String, Value>,
         times: Times,
         size: usize,
         issuer: Arc<TrustedIssuer>,
-        verifier: &Arc<()>,
-        forwarded: Option<&[String]>,
+        verifier: &Arc<Mark>,
     ) -> Self {
-        // A map of strings to JSON values always serialises; were it not so, no claims would be the safe answer.
-        let json = match forwarded {
-            None => serde_json::to_string(&members),
-            Some(names) => {
-                let wanted = |name: &&String| *name == "sub" || names.contains(name);
-                let some: BTreeMap<_, _> = members.iter().filter(|(name, _)| wanted(name)).collect();
-                serde_json::to_string(&some)
-            }
-        };
         Self {
             inner: Arc::new(Inner {
                 members,
-                json: json.unwrap_or_default(),
+                json: OnceLock::new(),
                 times,
                 size,
                 issuer,
@@ -97,9 +93,23 @@ impl Claims {
         T::deserialize(&self.inner.members)
     }
 
-    /// The claims as PostgreSQL gets them.
+    /// The claims as PostgreSQL gets them: serialised anew, so that no byte of the token's own text is passed on.
     pub(crate) fn json(&self) -> &str {
-        &self.inner.json
+        let Inner {
+            members, verifier, ..
+        } = &*self.inner;
+        self.inner.json.get_or_init(|| {
+            let json = match &verifier.forwarded {
+                None => serde_json::to_string(members),
+                Some(names) => {
+                    let wanted = |name: &String| name == "sub" || names.contains(name);
+                    let some: BTreeMap<_, _> = members.iter().filter(|(name, _)| wanted(name)).collect();
+                    serde_json::to_string(&some)
+                }
+            };
+            // A map of strings to JSON values always serialises; were it not so, no claims would be the safe answer.
+            json.unwrap_or_default()
+        })
     }
 
     /// How long their token is, in bytes.
@@ -115,7 +125,7 @@ impl Claims {
         &self.inner.issuer
     }
 
-    pub(crate) fn is_marked(&self, verifier: &Arc<()>) -> bool {
+    pub(crate) fn is_marked(&self, verifier: &Arc<Mark>) -> bool {
         Arc::ptr_eq(&self.inner.verifier, verifier)
     }
 

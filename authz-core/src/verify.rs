@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use self::cache::{Cache, Entry};
 use self::token::{MAX_TOKEN, Token};
-use crate::claims::Claims;
+use crate::claims::{Claims, Mark};
 use crate::error::{Error, Reason};
 
 #[cfg(feature = "jwks-http")]
@@ -39,10 +39,8 @@ pub(crate) struct Verifier {
     issuers: RwLock<HashMap<String, Arc<TrustedIssuer>>>,
     cache: Cache,
     leeway: u64,
-    /// The claims that PostgreSQL gets, if not all.
-    forwarded: Option<Vec<String>>,
     /// Marks the claims that come from here.
-    mark: Arc<()>,
+    mark: Arc<Mark>,
 }
 
 /// An issuer with all that its tokens are checked against.
@@ -82,8 +80,7 @@ impl Verifier {
             issuers: RwLock::new(issuers.collect()),
             cache: Cache::new(cached_tokens, secret),
             leeway: leeway.as_secs(),
-            forwarded,
-            mark: Arc::default(),
+            mark: Arc::new(Mark { forwarded }),
         })
     }
 
@@ -141,15 +138,8 @@ impl Verifier {
         {
             return Err(Reason::Signature.into());
         }
-        let times = issuer.rules.check_claims(&token.payload, now(), self.leeway)?;
-        let claims = Claims::new(
-            token.payload,
-            times,
-            size,
-            issuer,
-            &self.mark,
-            self.forwarded.as_deref(),
-        );
+        let times = issuer.rules.check_claims(&token, now(), self.leeway)?;
+        let claims = Claims::new(token.payload, times, size, issuer, &self.mark);
         let entry = Entry {
             claims: claims.clone(),
             epoch,

@@ -44,6 +44,7 @@ impl Bench {
         let connect = || async {
             Authz::builder()
                 .issuer(Issuer::new(ISSUER).audience(AUDIENCE).jwks_json(&key.jwks()))
+                .cached_tokens(0)
                 .role(database.user())
                 .anonymous_role(database.anonymous())
                 .max_connections(1)

@@ -60,9 +60,13 @@ const fn point_of(first: u8, middle: u8, last: u8) -> [u8; 32] {
 /// A key for one algorithm.
 #[derive(Clone)]
 pub(crate) struct Key {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     kid: Option<String>,
     algorithm: Algorithm,
-    check: Arc<Check>,
+    check: Check,
 }
 
 /// What tells whether a signature is good.
@@ -154,10 +158,13 @@ impl Key {
             })
             .collect();
         // Of two keys by one name, one may have been slipped in; neither is used.
-        let names: Vec<_> = keys.iter().map(|key| (key.kid.clone(), key.algorithm)).collect();
+        let names: Vec<_> = keys
+            .iter()
+            .map(|key| (key.inner.kid.clone(), key.inner.algorithm))
+            .collect();
         keys.retain(|key| {
-            let same = |(kid, algorithm): &&_| *kid == key.kid && *algorithm == key.algorithm;
-            key.kid.is_none() || names.iter().filter(same).count() == 1
+            let same = |(kid, algorithm): &&_| *kid == key.inner.kid && *algorithm == key.inner.algorithm;
+            key.inner.kid.is_none() || names.iter().filter(same).count() == 1
         });
         if keys.is_empty() {
             Err(BadSet::Empty)
@@ -196,9 +203,11 @@ impl Key {
 
     fn new(kid: Option<String>, algorithm: Algorithm, check: Check) -> Self {
         Self {
-            kid,
-            algorithm,
-            check: Arc::new(check),
+            inner: Arc::new(Inner {
+                kid,
+                algorithm,
+                check,
+            }),
         }
     }
 
@@ -241,16 +250,16 @@ impl Key {
 
     /// Whether this key may have signed a token with this header. A key without a name fits every name.
     pub(super) fn fits(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
-        let same_kid = match (kid, self.kid.as_deref()) {
+        let same_kid = match (kid, self.inner.kid.as_deref()) {
             (Some(wanted), Some(own)) => wanted == own,
             _ => true,
         };
-        same_kid && self.algorithm == algorithm
+        same_kid && self.inner.algorithm == algorithm
     }
 
     /// Whether this is this key's signature of the message.
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &*self.check {
+        match &self.inner.check {
             Check::Public(key) => key.verify_sig(message, signature).is_ok(),
             // In constant time.
             Check::Shared(key) => hmac::verify(key, message, signature).is_ok(),
@@ -259,19 +268,20 @@ impl Key {
 
     /// Whether it is the same key under the same name.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let same_key = match (&*self.check, &*other.check) {
+        let (own, other) = (&self.inner, &other.inner);
+        let same_key = match (&own.check, &other.check) {
             (Check::Public(own), Check::Public(other)) => own.as_ref() == other.as_ref(),
             // Secrets do not change while the program runs.
-            _ => Arc::ptr_eq(&self.check, &other.check),
+            _ => Arc::ptr_eq(own, other),
         };
-        self.kid == other.kid && self.algorithm == other.algorithm && same_key
+        own.kid == other.kid && own.algorithm == other.algorithm && same_key
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
-            .field("algorithm", &self.algorithm)
+            .field("algorithm", &self.inner.algorithm)
             .finish_non_exhaustive()
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Token<'a> {
     /// `typ` in lower case, without the `application/` that it may leave out (RFC 7515, 4.1.9).
     pub(super) token_type: Option<String>,
     pub(super) payload: Map<String, Value>,
+    /// Whether a text in the payload may hold a NUL character, which JSON can only write as an escape.
+    pub(super) may_hold_nul: bool,
     /// What was signed: header and payload as they came.
     pub(super) message: &'a str,
     pub(super) signature: Vec<u8>,
@@ -73,11 +75,14 @@ impl<'a> Token<'a> {
             Some(Value::String(name)) => Some(media_type(&name)),
             Some(_) => return Err(Reason::Malformed),
         };
+        let algorithm = algorithm.ok_or(Reason::Algorithm)?;
+        let payload = decode(payload)?;
         Ok(Self {
             kid,
-            algorithm: algorithm.ok_or(Reason::Algorithm)?,
+            algorithm,
             token_type,
-            payload: object(payload)?,
+            may_hold_nul: payload.contains(&b'\\'),
+            payload: json::object(&payload).ok_or(Reason::Malformed)?,
             message,
             signature,
         })

@@ -28,3 +28,4 @@ mod property;
 mod pull;
 mod roles;
 mod surroundings;
+mod token;

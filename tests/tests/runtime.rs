@@ -15,6 +15,7 @@ mod runtime {
     mod isolation;
     mod jwks;
     mod outage;
+    mod providers;
     mod setup;
     mod transaction;
     mod verify;

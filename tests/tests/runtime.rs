@@ -17,6 +17,7 @@ mod runtime {
     mod outage;
     mod providers;
     mod setup;
+    mod signatures;
     mod transaction;
     mod verify;
 }

@@ -1,4 +1,5 @@
-//! What the tests share: a server, databases on it, keys that sign tokens, a server of key sets, and a proxy that counts.
+//! What the tests share: a server, databases on it, keys that sign tokens, a server of key sets, real providers of
+//! tokens, and a proxy that counts.
 //!
 //! All tests of a program use one server: that of `DATABASE_URL` (a superuser's) when it is set, else a throwaway one that
 //! ends with the program. Roles belong to the server, so each test database comes with roles of its own name.
@@ -17,4 +18,5 @@ pub mod database;
 pub mod docs;
 pub mod jwks_server;
 pub mod keys;
+pub mod provider;
 pub mod proxy;

@@ -15,7 +15,12 @@ mod runtime {
     mod isolation;
     mod jwks;
     mod outage;
+    mod providers;
     mod setup;
+    mod signatures;
     mod transaction;
     mod verify;
+    // Enabled by removing the next line, as soon as `authz::__private` has `check_message`, and `check_signature` there takes any payload.
+    #[cfg(any())]
+    mod wycheproof;
 }

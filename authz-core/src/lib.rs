@@ -60,5 +60,5 @@ pub use authz_derive::{Table, Type};
 /// For the project's own tests and fuzz targets: parts of the verification without an [`Authz`]. No part of the API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::verify::{check_signature, parse};
+    pub use crate::verify::{check_message, check_signature, parse};
 }

@@ -186,22 +186,46 @@ pub fn parse(token: &str) -> Result<(), Reason> {
     Token::parse(token).map(drop)
 }
 
-/// Checks the form of a token and its signature by the keys of a set, and nothing that it says.
+/// Checks the form of a token and its signature by the keys of a set, and nothing that it says: its payload may be anything.
 ///
 /// # Errors
 ///
 /// As [`Authz::verify`](crate::Authz::verify), for form, key and signature.
 pub fn check_signature(jwks: &str, token: &str) -> Result<(), Reason> {
+    let (token, _) = Token::parse_any(token)?;
+    let kid = token.kid.as_deref();
+    check(
+        jwks,
+        kid,
+        token.algorithm,
+        token.message.as_bytes(),
+        &token.signature,
+    )
+}
+
+/// Checks a signature of any message by those keys of a set that are for this algorithm.
+///
+/// # Errors
+///
+/// [`Reason::Algorithm`], [`Reason::UnknownKey`] or [`Reason::Signature`].
+pub fn check_message(jwks: &str, algorithm: &str, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
+    let algorithm = Key::algorithm(algorithm).ok_or(Reason::Algorithm)?;
+    check(jwks, None, algorithm, message, signature)
+}
+
+fn check(
+    jwks: &str,
+    kid: Option<&str>,
+    algorithm: jsonwebtoken::Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Reason> {
     let keys = Key::from_jwks(jwks.as_bytes()).map_err(|_| Reason::UnknownKey)?;
-    let token = Token::parse(token)?;
-    let mut fitting = keys
-        .iter()
-        .filter(|key| key.fits(token.kid.as_deref(), token.algorithm))
-        .peekable();
+    let mut fitting = keys.iter().filter(|key| key.fits(kid, algorithm)).peekable();
     if fitting.peek().is_none() {
         return Err(Reason::UnknownKey);
     }
-    let signed = fitting.any(|key| key.has_signed(token.message.as_bytes(), &token.signature));
+    let signed = fitting.any(|key| key.has_signed(message, signature));
     if signed { Ok(()) } else { Err(Reason::Signature) }
 }
 

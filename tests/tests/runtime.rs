@@ -20,7 +20,5 @@ mod runtime {
     mod signatures;
     mod transaction;
     mod verify;
-    // Enabled by removing the next line, as soon as `authz::__private` has `check_message`, and `check_signature` there takes any payload.
-    #[cfg(any())]
     mod wycheproof;
 }

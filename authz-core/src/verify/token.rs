@@ -37,6 +37,13 @@ impl<'a> Token<'a> {
     /// Reads the form of a token: sizes, three parts in canonical base64url, two JSON objects without repeated members, a header
     /// that asks for nothing which we do not do.
     pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
+        let (mut token, payload) = Self::parse_any(token)?;
+        token.payload = json::object(&payload).ok_or(Reason::Malformed)?;
+        Ok(token)
+    }
+
+    /// The same for a payload of any kind, which comes beside the token.
+    pub(super) fn parse_any(token: &'a str) -> Result<(Self, Vec<u8>), Reason> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TooLong);
         }
@@ -77,15 +84,16 @@ impl<'a> Token<'a> {
         };
         let algorithm = algorithm.ok_or(Reason::Algorithm)?;
         let payload = decode(payload)?;
-        Ok(Self {
+        let token = Self {
             kid,
             algorithm,
             token_type,
             may_hold_nul: payload.contains(&b'\\'),
-            payload: json::object(&payload).ok_or(Reason::Malformed)?,
+            payload: Map::new(),
             message,
             signature,
-        })
+        };
+        Ok((token, payload))
     }
 }
 

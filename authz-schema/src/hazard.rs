@@ -20,7 +20,7 @@ pub enum HazardKind {
     FailsOnRows,
     /// The whole table is written anew under an exclusive lock.
     TableRewrite,
-    /// Programs that run while the migration does know the old names only.
+    /// Programs that run while the migration does rely on what it changes.
     BreaksOldCode,
     /// Writes wait until an index or a check over the whole table is done.
     BlocksWrites,

@@ -1,4 +1,41 @@
-//! What a change of a column costs, by its type and its default.
+//! What a change of a column costs, by its type and its default, and what it breaks.
+
+use crate::schema::{Column, Identity, TableName};
+
+/// What programs that run meanwhile can no longer rely on. They know the column as it was, or know of none.
+pub(super) fn breaks_old_code(table: &TableName, old: Option<&Column>, new: &Column) -> Vec<String> {
+    let has_own_value =
+        |column: &Column| column.default.is_some() || column.identity.is_some() || column.generated.is_some();
+    let is_required = |column: &Column| column.not_null && !has_own_value(column);
+    let refuses_values =
+        |column: &Column| column.generated.is_some() || column.identity == Some(Identity::Always);
+    let name = format!("{table}.{}", new.name);
+    let mut broken = Vec::new();
+    if let Some(old) = old {
+        if old.column_type != new.column_type && !is_in_place(&old.column_type, &new.column_type) {
+            broken.push(format!(
+                "changes the type of {name}; programs that run meanwhile know the old type"
+            ));
+        }
+        if old.not_null && !new.not_null {
+            broken.push(format!(
+                "lets {name} be NULL; programs that run meanwhile may not expect it"
+            ));
+        }
+        if !refuses_values(old) && refuses_values(new) {
+            broken.push(format!(
+                "generates the values of {name}; programs that run meanwhile may write their own"
+            ));
+        }
+    }
+    let left = |old: &Column| has_own_value(old) && !has_own_value(new);
+    if old.is_some_and(left) || is_required(new) && !old.is_some_and(is_required) {
+        broken.push(format!(
+            "leaves {name} to each INSERT; programs that run meanwhile may give it no value"
+        ));
+    }
+    broken
+}
 
 /// Whether every value of the old type is one of the new type too. What is not known to be is taken to lose some.
 pub(super) fn keeps_values(old: &str, new: &str) -> bool {
@@ -80,6 +117,72 @@ pub(super) fn may_be_volatile(default: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Ident;
+
+    /// A `bigint` of the notes, changed in this way.
+    fn column(change: impl Fn(&mut Column)) -> Column {
+        let mut column = Column {
+            name: Ident::new("n").unwrap(),
+            column_type: "bigint".to_owned(),
+            not_null: true,
+            identity: None,
+            generated: None,
+            default: None,
+            comment: None,
+        };
+        change(&mut column);
+        column
+    }
+
+    fn broken(old: Option<&Column>, new: &Column) -> Vec<String> {
+        let table = TableName {
+            namespace: Ident::new("public").unwrap(),
+            name: Ident::new("notes").unwrap(),
+        };
+        breaks_old_code(&table, old, new)
+    }
+
+    #[test]
+    fn what_old_code_relies_on_is_told_from_what_it_does_not_notice() {
+        let required = column(|_| {});
+        let nullable = column(|column| column.not_null = false);
+        let with_default = column(|column| column.default = Some("1".to_owned()));
+        let wider = column(|column| column.column_type = "numeric".to_owned());
+        let identity = column(|column| column.identity = Some(Identity::Always));
+        let open_identity = column(|column| column.identity = Some(Identity::ByDefault));
+        let generated = column(|column| column.generated = Some("id + 1".to_owned()));
+        for (old, new, verb) in [
+            (None, &required, "leaves"),
+            (Some(&with_default), &required, "leaves"),
+            (Some(&with_default), &nullable, "lets public.notes.n be NULL"),
+            (Some(&identity), &required, "leaves"),
+            (Some(&generated), &required, "leaves"),
+            (Some(&nullable), &required, "leaves"),
+            (Some(&required), &nullable, "lets"),
+            (Some(&required), &wider, "changes the type"),
+            (Some(&with_default), &identity, "generates"),
+            (Some(&open_identity), &identity, "generates"),
+            (Some(&required), &generated, "generates"),
+        ] {
+            let broken = broken(old, new);
+            assert!(
+                broken.first().is_some_and(|what| what.starts_with(verb)),
+                "{old:?} {new:?} {broken:?}"
+            );
+        }
+        for (old, new) in [
+            (None, &nullable),
+            (None, &with_default),
+            (None, &identity),
+            (Some(&required), &required),
+            (Some(&required), &with_default),
+            (Some(&required), &open_identity),
+            (Some(&nullable), &with_default),
+            (Some(&identity), &open_identity),
+        ] {
+            assert_eq!(broken(old, new), [""; 0], "{old:?} {new:?}");
+        }
+    }
 
     #[test]
     fn a_default_that_is_the_same_for_all_rows_is_told_from_one_that_may_not_be() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::access::{drop_policy, reads_other_tables};
-use super::columns::{is_in_place, keeps_values, may_be_volatile};
+use super::columns::{breaks_old_code, is_in_place, keeps_values, may_be_volatile};
 use super::reworked::Reworked;
 use super::{Plan, Step};
 use crate::diff::{Delta, TableDiff};
@@ -245,6 +245,7 @@ impl Plan {
     }
 
     fn add_column(&mut self, table: &TableName, column: &Column) {
+        self.breaks_old_code(table, None, column);
         if column.not_null
             && column.default.is_none()
             && column.identity.is_none()
@@ -275,6 +276,7 @@ impl Plan {
     /// A generated column has no values of its own, so that it is dropped and added. One with values loses them.
     fn regenerate(&mut self, table: &TableName, before: &Table, column: &Column) {
         let old = before.columns.iter().find(|old| old.name == column.name);
+        self.breaks_old_code(table, old, column);
         if old.is_some_and(|old| old.generated.is_none()) {
             self.hazard(
                 HazardKind::DataLoss,
@@ -300,6 +302,7 @@ impl Plan {
 
     fn alter_column(&mut self, table: &TableName, old: &Column, new: &Column, reworked: &Reworked<'_>) {
         let column = &new.name;
+        self.breaks_old_code(table, Some(old), new);
         let alter = |plan: &mut Self, action: String| {
             plan.push(
                 Step::AlterColumns,
@@ -315,12 +318,13 @@ impl Plan {
         if old.identity.is_some() && new.identity.is_none() {
             alter(self, "DROP IDENTITY".to_owned());
         }
+        let in_place = is_in_place(&old.column_type, &new.column_type);
         // A default of the old type may not convert by itself.
-        if old.default.is_some() && !remade && (retyped || new.default.is_none()) {
+        if old.default.is_some() && !remade && (retyped && !in_place || new.default.is_none()) {
             alter(self, "DROP DEFAULT".to_owned());
         }
         if retyped {
-            if !is_in_place(&old.column_type, &new.column_type) {
+            if !in_place {
                 self.hazard(
                     HazardKind::TableRewrite,
                     format!("changes the type of {table}.{column} to {}", new.column_type),
@@ -372,6 +376,12 @@ impl Plan {
         }
         if old.comment != new.comment {
             self.push(Step::Comments, column_comment(table, new));
+        }
+    }
+
+    fn breaks_old_code(&mut self, table: &TableName, old: Option<&Column>, new: &Column) {
+        for what in breaks_old_code(table, old, new) {
+            self.hazard(HazardKind::BreaksOldCode, what);
         }
     }
 }

@@ -132,6 +132,11 @@ each_case! {
         new: owned!("#[column(type = \"varchar(3)\")] title: String"),
         allow: ["data-loss"],
     }
+    column_retyped_in_place_with_its_default {
+        old: owned!("#[column(type = \"varchar(3)\", default = \"'a'\")] title: String"),
+        new: owned!("#[column(type = \"varchar(30)\", default = \"'a'\")] title: String"),
+        allow: [],
+    }
     column_retyped_with_its_expression_index {
         old: "#[derive(Table)] #[rls(select = \"auth.session()->>'tenant_id' = id::text\")]\n\
               struct Tenant { #[column(primary_key)] id: i32 }\n",

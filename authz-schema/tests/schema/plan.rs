@@ -72,8 +72,9 @@ fn column_added_with_a_volatile_default() {
 
 #[test]
 fn column_added_not_null() {
-    insta::assert_snapshot!(plan(&cases::column_added_not_null()), @r"
+    insta::assert_snapshot!(plan(&cases::column_added_not_null()), @"
     -- fails-on-rows: adds public.notes.title NOT NULL without a default
+    -- breaks-old-code: leaves public.notes.title to each INSERT; programs that run meanwhile may give it no value
     ALTER TABLE public.notes ADD COLUMN title text NOT NULL;
     ");
 }
@@ -147,8 +148,9 @@ fn column_dropped_with_all_that_stands_on_it() {
 
 #[test]
 fn column_retyped_under_a_policy() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy()), @"
     -- table-rewrite: changes the type of public.notes.team_id to bigint
+    -- breaks-old-code: changes the type of public.notes.team_id; programs that run meanwhile know the old type
     DROP POLICY notes_delete_authenticated ON public.notes;
     DROP POLICY notes_insert_authenticated ON public.notes;
     DROP POLICY notes_select_authenticated ON public.notes;
@@ -172,8 +174,9 @@ fn column_retyped_under_a_policy() {
 
 #[test]
 fn column_retyped_under_a_policy_in_capitals() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_in_capitals()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_in_capitals()), @"
     -- table-rewrite: changes the type of public.notes.team_id to bigint
+    -- breaks-old-code: changes the type of public.notes.team_id; programs that run meanwhile know the old type
     DROP POLICY notes_delete_authenticated ON public.notes;
     DROP POLICY notes_insert_authenticated ON public.notes;
     DROP POLICY notes_select_authenticated ON public.notes;
@@ -201,6 +204,7 @@ fn column_retyped_under_a_policy_that_changes() {
     -- authz-widens: may widen: nothing shows that the policy notes_select_authenticated of public.notes admits no more than before
     -- authz-changed: changes the policy notes_select_authenticated of public.notes: `SELECT USING (team_id = 1)` becomes `SELECT USING (team_id = '1')`
     -- table-rewrite: changes the type of public.notes.team_id to text
+    -- breaks-old-code: changes the type of public.notes.team_id; programs that run meanwhile know the old type
     DROP POLICY notes_select_authenticated ON public.notes;
     ALTER TABLE public.notes ALTER COLUMN team_id TYPE text USING team_id::text;
     CREATE POLICY notes_select_authenticated ON public.notes
@@ -211,8 +215,9 @@ fn column_retyped_under_a_policy_that_changes() {
 
 #[test]
 fn column_retyped_under_a_policy_of_another_table() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_of_another_table()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_under_a_policy_of_another_table()), @"
     -- table-rewrite: changes the type of public.notes.team_id to bigint
+    -- breaks-old-code: changes the type of public.notes.team_id; programs that run meanwhile know the old type
     DROP POLICY paragraphs_delete_authenticated ON public.paragraphs;
     DROP POLICY paragraphs_insert_authenticated ON public.paragraphs;
     DROP POLICY paragraphs_select_authenticated ON public.paragraphs;
@@ -236,8 +241,9 @@ fn column_retyped_under_a_policy_of_another_table() {
 
 #[test]
 fn column_retyped_with_its_default() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_default()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_default()), @"
     -- table-rewrite: changes the type of public.notes.state to text
+    -- breaks-old-code: changes the type of public.notes.state; programs that run meanwhile know the old type
     ALTER TABLE public.notes ALTER COLUMN state DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN state TYPE text USING state::text;
     ALTER TABLE public.notes ALTER COLUMN state SET DEFAULT 'new';
@@ -246,29 +252,40 @@ fn column_retyped_with_its_default() {
 
 #[test]
 fn column_retyped_with_an_unchanged_default() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_with_an_unchanged_default()), @r#"
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_an_unchanged_default()), @"
     -- table-rewrite: changes the type of public.notes.state to bigint
+    -- breaks-old-code: changes the type of public.notes.state; programs that run meanwhile know the old type
     ALTER TABLE public.notes DROP CONSTRAINT notes_state_check;
     ALTER TABLE public.notes ALTER COLUMN state DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN state TYPE bigint USING state::bigint;
     ALTER TABLE public.notes ALTER COLUMN state SET DEFAULT 0;
     ALTER TABLE public.notes ADD CONSTRAINT notes_state_check CHECK (state >= 0);
-    "#);
+    ");
 }
 
 #[test]
 fn column_retyped_to_less() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_to_less()), @r"
+    insta::assert_snapshot!(plan(&cases::column_retyped_to_less()), @"
     -- data-loss: casts the values of public.notes.title from text to varchar(3), which may cut them
     -- table-rewrite: changes the type of public.notes.title to varchar(3)
+    -- breaks-old-code: changes the type of public.notes.title; programs that run meanwhile know the old type
     ALTER TABLE public.notes ALTER COLUMN title TYPE varchar(3) USING title::varchar(3);
     ");
 }
 
 #[test]
+fn column_retyped_in_place_with_its_default() {
+    insta::assert_snapshot!(plan(&cases::column_retyped_in_place_with_its_default()), @"
+    ALTER TABLE public.notes ALTER COLUMN title TYPE varchar(30) USING title::varchar(30);
+    ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT 'a';
+    ");
+}
+
+#[test]
 fn column_retyped_with_its_expression_index() {
-    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_expression_index()), @r#"
+    insta::assert_snapshot!(plan(&cases::column_retyped_with_its_expression_index()), @"
     -- table-rewrite: changes the type of public.tenants.id to bigint
+    -- breaks-old-code: changes the type of public.tenants.id; programs that run meanwhile know the old type
     DROP POLICY tenants_select_authenticated ON public.tenants;
     DROP INDEX public.tenants_id_text_idx;
     ALTER TABLE public.tenants ALTER COLUMN id TYPE bigint USING id::bigint;
@@ -276,7 +293,7 @@ fn column_retyped_with_its_expression_index() {
     CREATE POLICY tenants_select_authenticated ON public.tenants
         FOR SELECT TO authenticated
         USING ((SELECT auth.session()->>'tenant_id') = id::text);
-    "#);
+    ");
 }
 
 #[test]
@@ -291,13 +308,17 @@ fn default_changed() {
 
 #[test]
 fn default_cleared() {
-    insta::assert_snapshot!(plan(&cases::default_cleared()), @"ALTER TABLE public.notes ALTER COLUMN title DROP DEFAULT;");
+    insta::assert_snapshot!(plan(&cases::default_cleared()), @"
+    -- breaks-old-code: leaves public.notes.title to each INSERT; programs that run meanwhile may give it no value
+    ALTER TABLE public.notes ALTER COLUMN title DROP DEFAULT;
+    ");
 }
 
 #[test]
 fn not_null_set() {
-    insta::assert_snapshot!(plan(&cases::not_null_set()), @r"
+    insta::assert_snapshot!(plan(&cases::not_null_set()), @"
     -- fails-on-rows: sets public.notes.title NOT NULL
+    -- breaks-old-code: leaves public.notes.title to each INSERT; programs that run meanwhile may give it no value
     ALTER TABLE public.notes ADD CONSTRAINT notes_title_not_null_check CHECK (title IS NOT NULL) NOT VALID;
     -- validate
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_title_not_null_check;
@@ -308,13 +329,17 @@ fn not_null_set() {
 
 #[test]
 fn not_null_dropped() {
-    insta::assert_snapshot!(plan(&cases::not_null_dropped()), @"ALTER TABLE public.notes ALTER COLUMN title DROP NOT NULL;");
+    insta::assert_snapshot!(plan(&cases::not_null_dropped()), @"
+    -- breaks-old-code: lets public.notes.title be NULL; programs that run meanwhile may not expect it
+    ALTER TABLE public.notes ALTER COLUMN title DROP NOT NULL;
+    ");
 }
 
 #[test]
 fn identity_added() {
-    insta::assert_snapshot!(plan(&cases::identity_added()), @r"
+    insta::assert_snapshot!(plan(&cases::identity_added()), @"
     -- fails-on-rows: makes public.notes.number an identity that counts from 1; where there are rows, RESTART it behind them
+    -- breaks-old-code: generates the values of public.notes.number; programs that run meanwhile may write their own
     ALTER TABLE public.notes ALTER COLUMN number DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
     ");
@@ -322,8 +347,9 @@ fn identity_added() {
 
 #[test]
 fn identity_retyped() {
-    insta::assert_snapshot!(plan(&cases::identity_retyped()), @r"
+    insta::assert_snapshot!(plan(&cases::identity_retyped()), @"
     -- table-rewrite: changes the type of public.notes.number to bigint
+    -- breaks-old-code: changes the type of public.notes.number; programs that run meanwhile know the old type
     ALTER TABLE public.notes ALTER COLUMN number TYPE bigint USING number::bigint;
     ");
 }
@@ -1039,6 +1065,7 @@ fn names_that_need_quotes() {
     -- authz-changed: changes the policy "it's ""own""" of "My ""App"""."User Data": `SELECT USING ("Größe" = 1)` becomes `SELECT USING ("Größe" = 2)`
     -- fails-on-rows: adds the constraint "User Data_a""b_key" to "My ""App"""."User Data"
     -- table-rewrite: changes the type of "My ""App"""."User Data"."Größe" to bigint
+    -- breaks-old-code: changes the type of "My ""App"""."User Data"."Größe"; programs that run meanwhile know the old type
     DROP POLICY "it's ""own""" ON "My ""App"""."User Data";
     ALTER TABLE "My ""App"""."User Data" ALTER COLUMN "Größe" TYPE bigint USING "Größe"::bigint;
     ALTER TABLE "My ""App"""."User Data" ADD COLUMN type text;
@@ -1113,9 +1140,11 @@ fn unique_added_for_a_foreign_key() {
 
 #[test]
 fn primary_key_changed_with_its_columns() {
-    insta::assert_snapshot!(plan(&cases::primary_key_changed_with_its_columns()), @r"
+    insta::assert_snapshot!(plan(&cases::primary_key_changed_with_its_columns()), @"
     -- fails-on-rows: adds the constraint members_pkey to public.members
     -- fails-on-rows: sets public.members.seat NOT NULL
+    -- breaks-old-code: leaves public.members.seat to each INSERT; programs that run meanwhile may give it no value
+    -- breaks-old-code: lets public.members.user_id be NULL; programs that run meanwhile may not expect it
     -- blocks-writes: reads all rows of public.members for the NOT NULL of seat
     -- blocks-writes: reads all rows of public.members for the constraint members_pkey
     ALTER TABLE public.members DROP CONSTRAINT members_pkey;
@@ -1127,9 +1156,10 @@ fn primary_key_changed_with_its_columns() {
 
 #[test]
 fn primary_key_and_not_null_added() {
-    insta::assert_snapshot!(plan(&cases::primary_key_and_not_null_added()), @r"
+    insta::assert_snapshot!(plan(&cases::primary_key_and_not_null_added()), @"
     -- fails-on-rows: adds the constraint members_pkey to public.members
     -- fails-on-rows: sets public.members.seat NOT NULL
+    -- breaks-old-code: leaves public.members.seat to each INSERT; programs that run meanwhile may give it no value
     ALTER TABLE public.members ADD CONSTRAINT members_seat_not_null_check CHECK (seat IS NOT NULL) NOT VALID;
     -- index_members_pkey
     -- no-transaction

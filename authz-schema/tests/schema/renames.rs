@@ -146,8 +146,9 @@ fn column_renamed_with_all_that_stands_on_it() {
 
 #[test]
 fn table_and_column_renamed_and_changed() {
-    insta::assert_snapshot!(up(&cases::table_and_column_renamed_and_changed()), @r"
+    insta::assert_snapshot!(up(&cases::table_and_column_renamed_and_changed()), @"
     -- authz-widens: adds the policy memos_select_authenticated_2 of public.memos
+    -- breaks-old-code: lets public.memos.heading be NULL; programs that run meanwhile may not expect it
     -- breaks-old-code: renames public.memos.title to heading; programs that run meanwhile know the old name
     -- breaks-old-code: renames public.notes to memos; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME TO memos;
@@ -251,10 +252,11 @@ fn table_renamed_with_a_new_index_and_without_an_old_one() {
 
 #[test]
 fn column_renamed_with_new_constraints() {
-    insta::assert_snapshot!(up(&cases::column_renamed_with_new_constraints()), @r"
+    insta::assert_snapshot!(up(&cases::column_renamed_with_new_constraints()), @"
     -- fails-on-rows: adds the constraint notes_heading_check to public.notes
     -- fails-on-rows: adds the constraint notes_heading_key to public.notes
     -- fails-on-rows: sets public.notes.heading NOT NULL
+    -- breaks-old-code: leaves public.notes.heading to each INSERT; programs that run meanwhile may give it no value
     -- breaks-old-code: renames public.notes.title to heading; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME COLUMN title TO heading;
     ALTER TABLE public.notes ADD CONSTRAINT notes_heading_check CHECK (heading <> '') NOT VALID;

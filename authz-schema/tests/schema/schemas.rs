@@ -93,6 +93,7 @@ pub(crate) fn models(source: &str) -> (Schema, Renames) {
         let item: syn::DeriveInput = match item {
             syn::Item::Struct(item) => item.into(),
             syn::Item::Enum(item) => item.into(),
+            syn::Item::Use(_) => continue,
             item => panic!("no model: {item:?}"),
         };
         if derives(&item, "Table") {

@@ -4,6 +4,7 @@ use authz::{Authz, Error, Issuer, Outage, Reason};
 use authz_tests::database::Database;
 use authz_tests::jwks_server::JwksServer;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
+use serde_json::json;
 
 async fn connect(database: &Database, server: &JwksServer) -> Authz {
     let issuer = Issuer::new(ISSUER)
@@ -31,9 +32,15 @@ async fn keys_are_fetched_once_and_a_flood_of_unknown_keys_fetches_no_more() {
         .commit()
         .await
         .unwrap();
-    for number in 0..1000 {
-        let unknown = SigningKey::ed25519(&format!("unknown {number}"));
-        let error = authz.verify(&unknown.sign(&claims("alice"))).await.unwrap_err();
+    let payload = claims("alice").to_string();
+    let burst = (0..10_000).map(|number| {
+        let header = json!({"alg": key.header()["alg"], "kid": format!("made up {number}")});
+        key.sign_text(&header.to_string(), &payload)
+    });
+    let tokens: Vec<String> = burst.collect();
+    let all = futures_util::future::join_all(tokens.iter().map(|token| authz.verify(token))).await;
+    for result in all {
+        let error = result.unwrap_err();
         assert!(matches!(error, Error::Rejected(Reason::UnknownKey)));
     }
     assert_eq!(server.requests(), 1);

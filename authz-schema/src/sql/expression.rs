@@ -247,6 +247,23 @@ impl Expression {
     }
 }
 
+/// The functions that an expression calls with their namespaces, both folded as PostgreSQL folds them. None for a text that
+/// is no expression.
+pub(crate) fn qualified_calls(text: &str) -> Vec<(String, String)> {
+    let Ok(root) = tree::parse(text) else {
+        return Vec::new();
+    };
+    let expression = Expression {
+        text: text.to_owned(),
+        root,
+    };
+    let nodes = expression.root.descendants();
+    let calls = nodes.filter_map(|node| expression.callee(node));
+    calls
+        .filter_map(|(namespace, name)| Some((namespace?, name)))
+        .collect()
+}
+
 /// The text as the name of an SQL type with single spaces, or `None` if it is not exactly one.
 #[must_use]
 pub fn type_name(text: &str) -> Option<String> {

@@ -116,6 +116,7 @@ impl From<ModelsError> for CommandError {
         match error {
             ModelsError::Mistakes(diagnostics) => Self::Models(diagnostics),
             ModelsError::Expand(error) => Self::Expand(error),
+            ModelsError::Folder(error) => Self::Folder(error),
         }
     }
 }

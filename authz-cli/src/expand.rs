@@ -263,6 +263,7 @@ fn read(project: &Project, folder: &Path) -> Result<Vec<Model>, ExpandError> {
             declares: match *derive {
                 "Table" => Declares::Table,
                 "Type" => Declares::Type,
+                "Claims" => Declares::Claims,
                 _ => return Err(ExpandError::Version),
             },
             file: shown(Path::new(file)),

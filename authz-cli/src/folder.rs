@@ -1,12 +1,14 @@
 //! The migrations folder: its lock, its versions, and writing into it without leaving half of anything.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use authz_schema::lock::{Lock, LockError};
 use authz_schema::migration::Migration;
-use authz_schema::schema::Schema;
+use authz_schema::schema::{QualifiedName, Schema};
+use authz_schema::sql::Ident;
 
 /// The lock's file name. sqlx ignores files that do not end in `.sql`.
 pub const LOCK: &str = "authz.lock";
@@ -210,13 +212,33 @@ impl Folder {
     pub fn generated(&self) -> Result<Vec<MigrationFile>, FolderError> {
         let mut generated = Vec::new();
         for migration in self.migrations()? {
-            let path = self.path.join(&migration.file);
-            let text = fs::read_to_string(&path).map_err(|source| FolderError::Read { path, source })?;
-            if text.contains(authz_schema::migration::HEADER) {
+            if is_generated(&self.read(&migration.file)?) {
                 generated.push(migration);
             }
         }
         Ok(generated)
+    }
+
+    /// The functions of these namespaces that hand-written migrations speak of, and may make.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`].
+    pub fn functions_by_hand(&self, namespaces: &[&str]) -> Result<BTreeSet<QualifiedName>, FolderError> {
+        let mut functions = BTreeSet::new();
+        let files = self.file_names()?.into_iter();
+        for file in files.filter(|file| file.ends_with(".sql")) {
+            let text = self.read(&file)?;
+            if !is_generated(&text) {
+                functions.extend(namespaces.iter().flat_map(|namespace| names_in(&text, namespace)));
+            }
+        }
+        Ok(functions)
+    }
+
+    fn read(&self, file: &str) -> Result<String, FolderError> {
+        let path = self.path.join(file);
+        fs::read_to_string(&path).map_err(|source| FolderError::Read { path, source })
     }
 
     /// The version for the next file, in the style of the folder: later than all that are there. With its digits.
@@ -251,6 +273,31 @@ impl Folder {
         names.sort();
         Ok(names)
     }
+}
+
+fn is_generated(text: &str) -> bool {
+    text.contains(authz_schema::migration::HEADER)
+}
+
+/// The names that stand behind a namespace in SQL: `auth.name`. A name too many does no harm.
+fn names_in(text: &str, namespace: &str) -> Vec<QualifiedName> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    // Quotes change the case alone, which functions of `auth` do without.
+    let text = text.to_lowercase().replace('"', "");
+    let prefix = format!("{namespace}.");
+    let mut names = Vec::new();
+    for (start, _) in text.match_indices(&prefix) {
+        let (before, rest) = text.split_at_checked(start).unwrap_or_default();
+        let rest = rest.strip_prefix(&prefix).unwrap_or_default();
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let name = rest.get(..end).unwrap_or_default();
+        if !before.ends_with(is_word)
+            && let (Ok(namespace), Ok(name)) = (Ident::new(namespace), Ident::new(name))
+        {
+            names.push(QualifiedName { namespace, name });
+        }
+    }
+    names
 }
 
 /// Writes a file beside its place and moves it there, so that nobody reads half of it.
@@ -298,6 +345,21 @@ mod tests {
         assert_eq!(folder.lock().unwrap(), Lock::default());
         fs::write(dir.path().join("0002_x.up.sql"), authz_schema::migration::HEADER).unwrap();
         assert!(matches!(folder.lock(), Err(FolderError::LockMissing { .. })));
+    }
+
+    #[test]
+    fn functions_of_hand_written_migrations_are_found_and_those_of_ours_are_not() {
+        let (dir, folder) = folder(&["0001_ours.up.sql", "0002_by_hand.sql"]);
+        let ours = format!("{}CREATE FUNCTION auth.ours() …", authz_schema::migration::HEADER);
+        fs::write(dir.path().join("0001_ours.up.sql"), ours).unwrap();
+        fs::write(
+            dir.path().join("0002_by_hand.sql"),
+            "create function Auth.\"is_root\"() …; SELECT authz.teams(), my_auth.other(), 'auth.'",
+        )
+        .unwrap();
+        let found = folder.functions_by_hand(&["auth", "authz"]).unwrap();
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["auth.is_root", "authz.teams"]);
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use authz_schema::declare::{Declarations, DeclareError};
-use authz_schema::model::{TypeModel, Types, parse_model, parse_type};
+use authz_schema::declare::{Declarations, DeclareError, DeclaredClaim, Subject};
+use authz_schema::model::{TypeModel, Types, parse_claims, parse_model, parse_type};
 use authz_schema::renames::Renames;
-use authz_schema::schema::{EnumType, Schema, Table, TableName, TypeName};
+use authz_schema::schema::{EnumType, MEMBERS, Schema, Table, TableName, TypeName};
 use authz_schema::sql::Ident;
+use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
 use crate::diagnostics::Diagnostic;
 use crate::expand::{self, Collected, ExpandError, Unseen};
+use crate::folder::{Folder, FolderError};
 use crate::functions;
 use crate::project::Project;
 use crate::scan::{Declares, Model, scan};
@@ -34,6 +36,14 @@ pub enum ModelsError {
     Mistakes(Vec<Diagnostic>),
     /// rustc cannot expand the package.
     Expand(ExpandError),
+    /// The folder of migrations cannot be read, where hand-written ones make functions that policies may call.
+    Folder(FolderError),
+}
+
+impl From<FolderError> for ModelsError {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error)
+    }
 }
 
 impl From<Vec<Diagnostic>> for ModelsError {
@@ -50,7 +60,7 @@ impl From<Vec<Diagnostic>> for ModelsError {
 pub fn read(project: &Project) -> Result<Models, ModelsError> {
     let models =
         scan(project).map_err(|errors| errors.into_iter().map(Diagnostic::from).collect::<Vec<_>>())?;
-    Ok(declared(project, &models)?)
+    declared(project, &models)
 }
 
 /// Reads what the models of `project` declare, by the derive itself, which rustc runs.
@@ -74,7 +84,7 @@ pub fn read_expanded(project: &Project) -> Result<Models, ModelsError> {
 }
 
 /// What these models declare, together with `authz.toml` and the functions of the package.
-fn declared(project: &Project, models: &[Model]) -> Result<Models, Vec<Diagnostic>> {
+fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> {
     let mut diagnostics = Vec::new();
     let mut declarations = Declarations::default();
     let mut renames = Renames::default();
@@ -93,13 +103,17 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, Vec<Diagnosti
             }
         }
     }
+    let claims = claims(models, &types, &mut diagnostics);
+    declarations.claims = claims.iter().map(|claim| claim.declared.clone()).collect();
     match functions::read(&project.root) {
         Ok(functions) => declarations.functions = functions,
         Err(errors) => diagnostics.extend(errors),
     }
     if !diagnostics.is_empty() {
-        return Err(diagnostics);
+        return Err(diagnostics.into());
     }
+    let folder = Folder::at(project.migrations.clone());
+    declarations.functions_elsewhere = Some(folder.functions_by_hand(&["auth", MEMBERS])?);
     let places: BTreeMap<TableName, &Model> = declarations
         .tables
         .iter()
@@ -112,11 +126,84 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, Vec<Diagnosti
             renames,
             unseen: Vec::new(),
         }),
-        Err(errors) => Err(errors
-            .into_iter()
-            .filter_map(|DeclareError { table, message }| places.get(&table).map(|model| at(model, message)))
-            .collect()),
+        Err(errors) => {
+            let errors = errors
+                .into_iter()
+                .flat_map(|DeclareError { of, message }| match of {
+                    Subject::Table(table) => places
+                        .get(&table)
+                        .map(|model| at(model, message))
+                        .into_iter()
+                        .collect(),
+                    Subject::Claim(function) => claims
+                        .iter()
+                        .find(|claim| claim.declared.function == function)
+                        .map_or_else(Vec::new, |claim| claim.at(message)),
+                });
+            Err(errors.collect::<Vec<_>>().into())
+        }
     }
+}
+
+/// A claim with the place of its field.
+struct PlacedClaim<'a> {
+    declared: DeclaredClaim,
+    model: &'a Model,
+    span: Span,
+}
+
+impl PlacedClaim<'_> {
+    /// A mistake at the field.
+    fn at(&self, message: String) -> Vec<Diagnostic> {
+        self.model.diagnostics(&syn::Error::new(self.span, message))
+    }
+
+    fn line(&self) -> usize {
+        match self.model.expanded {
+            true => self.model.line,
+            false => self.span.start().line,
+        }
+    }
+}
+
+/// The claims of all structs. Two may name one function where both mean the same.
+fn claims<'a>(models: &'a [Model], types: &Types, diagnostics: &mut Vec<Diagnostic>) -> Vec<PlacedClaim<'a>> {
+    let mut claims: Vec<PlacedClaim<'_>> = Vec::new();
+    for model in models.iter().filter(|model| model.declares == Declares::Claims) {
+        let fields = match parse_claims(&model.input, types) {
+            Ok(parsed) => parsed.claims,
+            Err(error) => {
+                diagnostics.extend(model.diagnostics(&error));
+                continue;
+            }
+        };
+        for field in fields {
+            let claim = PlacedClaim {
+                declared: field.declared,
+                model,
+                span: field.span,
+            };
+            let other = claims
+                .iter()
+                .find(|other| other.declared.function == claim.declared.function);
+            if let Some(other) = other
+                && (&other.declared.claim, &other.declared.claim_type)
+                    != (&claim.declared.claim, &claim.declared.claim_type)
+            {
+                diagnostics.extend(claim.at(format!(
+                    "the function `{}` gives the claim `{}` as {} already ({}:{}); name this one otherwise: \
+                     `#[claim(function = \"…\")]`",
+                    claim.declared.function.as_str(),
+                    other.declared.claim,
+                    other.declared.claim_type,
+                    other.model.file.display(),
+                    other.line()
+                )));
+            }
+            claims.push(claim);
+        }
+    }
+    claims
 }
 
 /// The types that the package names: newtypes after what they hold, in whatever order they stand in the source.
@@ -130,7 +217,7 @@ fn types(
     let mut places: BTreeMap<TypeName, &Model> = BTreeMap::new();
     let mut open: Vec<&Model> = models
         .iter()
-        .filter(|model| model.declares != Declares::Table)
+        .filter(|model| matches!(model.declares, Declares::Type | Declares::Alias))
         .collect();
     loop {
         let before = open.len();
@@ -151,9 +238,13 @@ fn types(
                         sql,
                         enum_type,
                         renames: former,
+                        serde_differs,
                         ..
                     }) => {
                         types.add(&name, &sql);
+                        if enum_type.is_some() {
+                            types.add_enum(&sql, serde_differs);
+                        }
                         renames.extend(former);
                         if let Some(item) = enum_type {
                             let other = places.insert(item.name.clone(), model);
@@ -250,7 +341,9 @@ mod tests {
         let Err(ModelsError::Mistakes(errors)) = read(&project) else {
             return Vec::new();
         };
-        errors.into_iter().map(|diagnostic| diagnostic.message).collect()
+        let place = |diagnostic: &Diagnostic| format!("{}:{}", diagnostic.line(), diagnostic.column());
+        let said = |diagnostic: Diagnostic| format!("{} {}", place(&diagnostic), diagnostic.message);
+        errors.into_iter().map(said).collect()
     }
 
     #[test]
@@ -260,7 +353,7 @@ mod tests {
         let messages = messages(source);
         assert_eq!(messages.len(), 1);
         assert!(
-            messages[0].starts_with("the table public.todos is declared at "),
+            messages[0].contains(" the table public.todos is declared at "),
             "{messages:?}"
         );
     }
@@ -276,9 +369,66 @@ mod tests {
         let found = messages(&with("a"));
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].starts_with("the name a_b_c_idx is taken in public by public.a_b"),
+            found[0].contains(" the name a_b_c_idx is taken in public by public.a_b"),
             "{found:?}"
         );
         assert!(messages(&with("z")).is_empty());
+    }
+
+    const NOTE: &str =
+        "#[derive(authz::Table)] #[rls(select = \"level > auth.level()\")] struct Note { level: i64 }\n";
+
+    #[test]
+    fn two_structs_may_name_one_claim_where_they_mean_the_same() {
+        let with = |second: &str| {
+            format!(
+                "{NOTE}#[derive(authz::Claims)] struct One {{ level: i64 }}
+type Number = i64;
+mod a {{ #[derive(authz::Claims)] struct Two {{ x: String, {second} }} }}"
+            )
+        };
+        let same = "#[claim(function = \"level\")] #[serde(rename = \"level\")] how_far: Option<Number>";
+        assert!(messages(&with(same)).is_empty());
+        for other in ["level: i32", "#[serde(rename = \"lvl\")] level: i64"] {
+            let found = messages(&with(other));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].starts_with("4:")
+                    && found[0].contains("the function `level` gives the claim `level` as bigint already ("),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_of_claims_have_the_words_of_the_derive_and_their_places() {
+        let found = messages(&format!(
+            "{NOTE}#[derive(authz::Claims)]\nstruct Session {{\n    user_id: String,\n    level: u8,\n}}"
+        ));
+        assert_eq!(
+            found,
+            [
+                "4:5 auth.user_id() is there already, with a meaning of its own; name this one otherwise: \
+                 `#[claim(function = \"…\")]`",
+                "5:12 PostgreSQL has no type for `u8`; use i16, or Vec<u8> for bytea",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_policy_that_calls_a_claim_which_no_struct_has_is_a_mistake_at_its_struct() {
+        let found = messages(&format!(
+            "{NOTE}#[derive(authz::Claims)] struct Session {{ levels: i64 }}"
+        ));
+        assert_eq!(
+            found,
+            ["1:72 there is no function auth.level(); did you mean auth.levels()?"]
+        );
+        assert!(
+            messages(&format!(
+                "{NOTE}#[derive(authz::Claims)] struct Session {{ level: i64 }}"
+            ))
+            .is_empty()
+        );
     }
 }

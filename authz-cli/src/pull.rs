@@ -121,7 +121,7 @@ pub fn pull(options: &Options<'_>) -> Result<Pulled, PullError> {
             .map_err(PullError::Connect)?;
         let live = introspect::read(&mut database, options.namespaces).await?;
         database.close().await.map_err(PullError::Database)?;
-        let known = match options.lock.tables.is_empty() {
+        let known = match *options.lock == Schema::default() {
             true => None,
             false => Some(known(options).await),
         };
@@ -219,6 +219,11 @@ fn write(
             memberships.extend(model.memberships);
         }
     }
+    let locked = known.into_iter().flat_map(|known| known.lock.claims.values());
+    let claims = file.claims(locked).map(|(source, declared)| {
+        parts.push(source);
+        declared
+    });
     others(live, known, &tables, &mut report);
     platform(live, options.config, &mut report);
     let declarations = Declarations {
@@ -226,6 +231,9 @@ fn write(
         enums,
         functions: known.map_or_else(Vec::new, |known| known.lock.functions.values().cloned().collect()),
         memberships,
+        claims: claims.unwrap_or_default(),
+        // The database has them, whoever made them.
+        functions_elsewhere: None,
     };
     let schema = declarations.schema(options.config).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -278,7 +286,11 @@ fn others(live: &Catalogue, known: Option<&Known>, tables: &[Table], report: &mu
             continue;
         }
         let mut text = "no struct declares it; keep it in a migration of your own".to_owned();
-        if let Some(name) = other.object.strip_prefix("function ")
+        if other.object.starts_with("function auth.") || other.object.starts_with("function authz.") {
+            text =
+                "only the lock tells what it was made of: a claim, a membership or a migration of your own"
+                    .to_owned();
+        } else if let Some(name) = other.object.strip_prefix("function ")
             && let Some((name, _)) = name.split_once('(')
             && tables.iter().any(|table| compare::calls(table, name))
         {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use authz_schema::auth;
 use authz_schema::diff::SchemaDiff;
 use authz_schema::plan::Plan;
-use authz_schema::schema::{MEMBERS, MEMBERS_ROLE, Schema};
+use authz_schema::schema::{ClaimFunction, MEMBERS, MEMBERS_ROLE, Schema};
 use authz_throwaway::{Binaries, Server};
 use sqlx::migrate::{MigrateError, Migration, MigrationSource as _, Migrator, ResolveWith};
 use sqlx::{Connection as _, PgConnection};
@@ -191,8 +191,9 @@ pub(crate) async fn remake(connection: &mut PgConnection, lock: &Schema) -> Resu
 fn functions(lock: &Schema) -> Vec<String> {
     let auth = lock.auth.map(|_version| auth::FUNCTIONS.map(str::to_owned));
     let members = lock.memberships.keys().map(|name| format!("{MEMBERS}.{name}()"));
-    auth.into_iter()
-        .flatten()
+    let claims = lock.claims.values().map(ClaimFunction::signature);
+    claims
+        .chain(auth.into_iter().flatten())
         .chain(members)
         .chain(lock.functions.keys().map(ToString::to_string))
         .collect()

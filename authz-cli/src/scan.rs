@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostics::Diagnostic;
 use crate::project::{Project, Target};
 
-/// One struct that derives `Table`.
+/// One struct or enum that derives `Table`, `Type` or `Claims`, or an alias of a type.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// What it is a model of.
@@ -71,6 +71,8 @@ pub enum Declares {
     Type,
     /// `type X = Y;`, as `struct X(Y);`: another name of a type.
     Alias,
+    /// `#[derive(Claims)]`: claims of a token.
+    Claims,
 }
 
 impl Declares {
@@ -78,6 +80,7 @@ impl Declares {
         match self {
             Self::Table => "table",
             Self::Type | Self::Alias => "type",
+            Self::Claims => "struct of claims",
         }
     }
 }

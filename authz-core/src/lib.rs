@@ -19,6 +19,8 @@
 //! # }
 //! ```
 //!
+//! A struct with [`macro@Claims`] gives claims types, here and in policies: [`struct@Claims`] of a verified token become it.
+//!
 //! # Security
 //!
 //! `connect` refuses a login role that row security does not bind. Between requests nothing of a user remains on a connection: a transaction
@@ -42,6 +44,7 @@ mod signing;
 mod sql_type;
 mod table;
 mod transaction;
+mod typed_claims;
 mod verify;
 
 pub use crate::authz::Authz;
@@ -55,7 +58,8 @@ pub use crate::signing::{SigningError, SigningKey};
 pub use crate::sql_type::SqlType;
 pub use crate::table::Table;
 pub use crate::transaction::{Savepoint, Transaction};
-pub use authz_derive::{Table, Type};
+pub use crate::typed_claims::{ClaimError, TypedClaims};
+pub use authz_derive::{Claims, Table, Type};
 
 /// For the project's own tests and fuzz targets: parts of the verification without an [`Authz`]. No part of the API.
 #[doc(hidden)]

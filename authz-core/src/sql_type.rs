@@ -2,7 +2,7 @@
 
 /// A Rust type with an SQL type that migrations can name.
 ///
-/// The derive `Table` asks for it where a field's type has a name that says nothing, such as `Mood` or `UserId`:
+/// The derives `Table` and `Claims` ask for it where a field's type has a name that says nothing, such as `Mood` or `UserId`:
 /// `#[derive(authz::Type)]` on an enum or a newtype implements it.
 ///
 /// # Example
@@ -24,7 +24,7 @@
 /// assert_eq!(Karma::SQL_NAME, "bigint");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the SQL type of `{Self}` is not known; derive `authz::Type` for it, or write `#[column(type = \"…\")]`",
+    message = "the SQL type of `{Self}` is not known; derive `authz::Type` for it, or write `#[column(type = \"…\")]`, or for a claim `#[claim(type = \"…\")]`",
     label = "no SQL type is known for this",
     note = "an enum becomes a type of its own; a struct around one value, such as `struct UserId(Uuid)`, has the type of the value"
 )]

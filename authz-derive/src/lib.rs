@@ -3,7 +3,7 @@
 
 mod collect;
 
-use authz_schema::model::{Model, TypeModel, Types};
+use authz_schema::model::{ClaimsModel, Model, TypeModel, Types};
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
 use quote::{quote, quote_spanned};
@@ -42,6 +42,53 @@ pub fn sql_type(input: TokenStream) -> TokenStream {
     let collected = collect::collect("Type", &input);
     let expanded = expand_type(&input);
     quote! { #collected #expanded }.into()
+}
+
+/// Gives the claims of a token types: fields in Rust, and a function for each in SQL, such as `auth.org_id()`.
+///
+/// Stands beside `serde::Deserialize`, whose `#[serde(…)]` attributes it reads: the claim of a field is the one that serde
+/// reads. `#[claim(function = "…")]` names the function otherwise than the field, `#[claim(type = "…")]` says an SQL type
+/// that the Rust type does not tell, and `#[claim(skip)]` leaves the function out. The struct implements
+/// `authz::TypedClaims`, so that the claims of a verified token become it; the migration that makes the functions is written
+/// by `cargo authz generate`.
+///
+/// # Errors
+///
+/// Every mistake is a compile error at its place: an unknown key, a type that no claim can have, two fields with one
+/// function, a function that `auth` has already.
+#[proc_macro_derive(Claims, attributes(claim, serde))]
+pub fn claims(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    let collected = collect::collect("Claims", &input);
+    let expanded = expand_claims(&input);
+    quote! { #collected #expanded }.into()
+}
+
+fn expand_claims(input: &syn::DeriveInput) -> TokenStream2 {
+    let ident = &input.ident;
+    let (generics, arguments, bounds) = input.generics.split_for_impl();
+    let implementation = |names: &[String]| {
+        quote! {
+            #[automatically_derived]
+            impl #generics ::authz::TypedClaims for #ident #arguments #bounds {
+                const NAMES: &'static [&'static str] = &[#(#names),*];
+            }
+        }
+    };
+    match authz_schema::model::parse_claims(input, &Types::of_one_struct()) {
+        Ok(ClaimsModel {
+            names, undeclared, ..
+        }) => {
+            let claims = implementation(&names);
+            let declared = undeclared.iter().map(has_sql_type);
+            quote! { #claims #(#declared)* }
+        }
+        Err(error) => {
+            let errors = error.to_compile_error();
+            let empty = implementation(&[]);
+            quote! { #errors #empty }
+        }
+    }
 }
 
 fn expand_type(input: &syn::DeriveInput) -> TokenStream2 {

@@ -95,7 +95,7 @@ RETURN CASE WHEN jsonb_typeof(auth.session() -> 'o') = 'object' THEN auth.sessio
 
 /// The text as a uuid if it has one of the four forms that `pg_session_jwt` accepts, else NULL. PostgreSQL itself
 /// accepts more (hyphens after any group of four digits).
-fn uuid_of(text: &str) -> String {
+pub(crate) fn uuid_of(text: &str) -> String {
     let hyphenated = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
     format!(
         "coalesce(\n    substring({text} from '^(?:urn:uuid:)?({hyphenated})$'),\n    \

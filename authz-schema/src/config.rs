@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
+use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE, MEMBERS};
 use crate::sql::Ident;
 
 /// The file's name. It stands beside `Cargo.toml`.
@@ -101,6 +101,15 @@ impl Platform {
     #[must_use]
     pub fn auth(self) -> Option<u32> {
         (self == Self::Postgres).then_some(crate::auth::VERSION)
+    }
+
+    /// The namespace of the functions that give claims: `auth` where migrations make it, and ours elsewhere.
+    #[must_use]
+    pub fn claims_namespace(self) -> &'static str {
+        match self {
+            Self::Postgres => "auth",
+            Self::Neon | Self::Supabase => MEMBERS,
+        }
     }
 
     /// The session roles that every schema has.

@@ -1,14 +1,18 @@
 //! From what models, function files and `authz.toml` say one by one to the whole schema, with all that follows.
 
+mod calls;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, Platform};
+use crate::config::Config;
 use crate::schema::{
-    Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership, Policy, Role,
-    Schema, Table, TableName, generated_name, is_led_by,
+    ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS, MEMBERS_ROLE,
+    Membership, Policy, QualifiedName, Role, Schema, Table, TableName, generated_name, is_led_by,
 };
 use crate::sql::Ident;
 use crate::words;
+
+use self::calls::Known;
 
 /// Everything that is declared, one by one.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,24 @@ pub struct Declarations {
     pub functions: Vec<Function>,
     /// The memberships that policies ask for.
     pub memberships: Vec<MembershipUse>,
+    /// The claims that SQL gets by functions.
+    pub claims: Vec<DeclaredClaim>,
+    /// The functions that hand-written migrations make in `auth` and `authz`. `None` where these are not known: then any
+    /// function may be one of them.
+    pub functions_elsewhere: Option<BTreeSet<QualifiedName>>,
+}
+
+/// A field of a struct with `#[derive(Claims)]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredClaim {
+    /// The function's name.
+    pub function: Ident,
+    /// The claim's name in the token.
+    pub claim: String,
+    /// Its SQL type.
+    pub claim_type: String,
+    /// From the field's doc comment.
+    pub comment: Option<String>,
 }
 
 /// A policy that asks for the user's groups: `member = "team_members(team_id, user_id)"`.
@@ -68,38 +90,53 @@ fn short_hash(text: &str) -> String {
     format!("{:08x}", crate::schema::hash(text))
 }
 
-/// Something in one table's policies that does not fit the rest.
+/// Something that does not fit the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DeclareError {
-    /// The table.
-    pub table: TableName,
+    /// Where it stands.
+    pub of: Subject,
     /// What does not fit, and what to write.
     pub message: String,
+}
+
+/// What an error is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A table's struct.
+    Table(TableName),
+    /// The claim with this function.
+    Claim(Ident),
 }
 
 impl Declarations {
     /// The whole schema: with the functions of `auth`, the roles, and the functions that look memberships up.
     ///
-    /// No tables give the empty schema.
+    /// No tables and no claims give the empty schema.
     ///
     /// # Errors
     ///
-    /// Every policy that asks for a membership which no model has, or calls a function that the platform lacks.
+    /// Every policy that asks for a membership which no model has, or calls a function of `auth` or `authz` that there
+    /// is not; every claim whose function has the name of another.
     pub fn schema(self, config: &Config) -> Result<Schema, Vec<DeclareError>> {
-        if self.tables.is_empty() {
+        if self.tables.is_empty() && self.claims.is_empty() {
             return Ok(Schema::default());
         }
         let mut errors = Vec::new();
+        let known = Known::of(&self, config.platform);
         let mut tables: BTreeMap<TableName, Table> = self
             .tables
             .into_iter()
             .map(|table| (table.name.clone(), table))
             .collect();
         for table in tables.values() {
-            errors.extend(missing_functions(table, config.platform));
+            errors.extend(known.missing_in(table));
+        }
+        for used in &self.memberships {
+            errors.extend(known.missing(&used.condition, &used.of));
         }
         let memberships = memberships(&self.memberships, &mut tables, &mut errors);
+        let claims = claims(self.claims, config, &memberships, &mut errors);
         let mut session_roles: BTreeSet<Ident> = config
             .platform
             .session_roles()
@@ -125,6 +162,7 @@ impl Declarations {
                 .into_iter()
                 .map(|item| (item.name.clone(), item))
                 .collect(),
+            claims,
             functions: functions.collect(),
             memberships,
             login_role: login_role.clone(),
@@ -177,46 +215,46 @@ fn callers(tables: &BTreeMap<TableName, Table>, function: &Function) -> BTreeSet
     roles
 }
 
-/// The calls of `auth.…()` that the platform has no function for.
-fn missing_functions(table: &Table, platform: Platform) -> Vec<DeclareError> {
-    let mut errors = Vec::new();
-    let mut texts: Vec<&str> = table
-        .policies
-        .iter()
-        .flat_map(|policy| policy.using.iter().chain(&policy.with_check))
-        .map(String::as_str)
-        .collect();
-    texts.extend(
-        table
-            .columns
-            .iter()
-            .filter_map(|column| column.default.as_deref()),
-    );
-    for text in texts {
-        for (_, call) in text
-            .match_indices("auth.")
-            .filter_map(|(start, _)| text.split_at_checked(start))
-        {
-            let name: String = call
-                .chars()
-                .skip("auth.".len())
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            let known = platform.auth_functions();
-            let ours = Platform::Postgres.auth_functions().contains(&name.as_str());
-            if ours && !known.contains(&name.as_str()) {
-                let has: Vec<String> = known.iter().map(|name| format!("auth.{name}()")).collect();
-                let error = DeclareError {
-                    table: table.name.clone(),
-                    message: format!("this platform has no auth.{name}(); it has {}", has.join(", ")),
-                };
-                if !errors.contains(&error) {
-                    errors.push(error);
-                }
-            }
+/// The functions that give claims. Several structs may name one claim, if they mean the same by it.
+fn claims(
+    declared: Vec<DeclaredClaim>,
+    config: &Config,
+    memberships: &BTreeMap<Ident, Membership>,
+    errors: &mut Vec<DeclareError>,
+) -> BTreeMap<QualifiedName, ClaimFunction> {
+    let mut claims: BTreeMap<QualifiedName, ClaimFunction> = BTreeMap::new();
+    let namespace = config.platform.claims_namespace();
+    for claim in declared {
+        let Ok(namespace) = Ident::new(namespace) else {
+            continue;
+        };
+        let mut refuse = |what: String| {
+            errors.push(DeclareError {
+                of: Subject::Claim(claim.function.clone()),
+                message: format!("{what}; name this one otherwise: `#[claim(function = \"…\")]`"),
+            });
+        };
+        let name = QualifiedName {
+            namespace,
+            name: claim.function.clone(),
+        };
+        if name.namespace.as_str() == MEMBERS && memberships.contains_key(&name.name) {
+            refuse(format!("{name}() looks memberships up already"));
+            continue;
+        }
+        let function = ClaimFunction {
+            name: name.clone(),
+            claim: claim.claim,
+            claim_type: claim.claim_type,
+            comment: claim.comment,
+        };
+        match claims.get_mut(&name) {
+            Some(known) if !known.means(&function) => refuse(format!("{name}() gives another claim already")),
+            Some(known) => known.comment = known.comment.take().or(function.comment),
+            None => drop(claims.insert(name, function)),
         }
     }
-    errors
+    claims
 }
 
 /// The functions that look memberships up. The role that owns them gets its policy and its grant on each table of
@@ -230,7 +268,7 @@ fn memberships(
     for used in uses {
         match membership(used, tables) {
             Err(message) => errors.push(DeclareError {
-                table: used.of.clone(),
+                of: Subject::Table(used.of.clone()),
                 message,
             }),
             Ok(membership) => {

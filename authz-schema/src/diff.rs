@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::schema::{
-    Column, Constraint, EnumType, Function, Grant, Index, Membership, Policy, Role, Schema, Table,
+    ClaimFunction, Column, Constraint, EnumType, Function, Grant, Index, Membership, Policy, Role, Schema,
+    Table,
 };
 use crate::sql::Ident;
 
@@ -33,6 +34,8 @@ pub struct SchemaDiff<'a> {
     pub roles: Vec<Delta<'a, Role>>,
     /// Enum types.
     pub enums: Vec<Delta<'a, EnumType>>,
+    /// Functions that give claims of the token.
+    pub claims: Vec<Delta<'a, ClaimFunction>>,
     /// Functions that policies call.
     pub functions: Vec<Delta<'a, Function>>,
     /// Functions that look memberships up.
@@ -78,6 +81,7 @@ impl<'a> SchemaDiff<'a> {
             session_roles: pair(&old.session_roles, &new.session_roles, |role| role),
             roles: pair(old.roles.values(), new.roles.values(), |role| &role.name),
             enums: pair(old.enums.values(), new.enums.values(), |item| &item.name),
+            claims: pair(old.claims.values(), new.claims.values(), |item| &item.name),
             functions: pair(old.functions.values(), new.functions.values(), |item| {
                 &item.signature
             }),
@@ -104,6 +108,7 @@ impl<'a> SchemaDiff<'a> {
             && self.session_roles.is_empty()
             && self.roles.is_empty()
             && self.enums.is_empty()
+            && self.claims.is_empty()
             && self.functions.is_empty()
             && self.memberships.is_empty()
             && self

@@ -7,6 +7,8 @@
 #[cfg(feature = "parse")]
 pub mod auth;
 #[cfg(feature = "parse")]
+pub mod claims;
+#[cfg(feature = "parse")]
 pub mod config;
 #[cfg(feature = "parse")]
 pub mod declare;

@@ -1,14 +1,16 @@
 //! A table from its annotated struct: `#[table]`, `#[column]` and `#[rls]` parsed once, for the derive and for
-//! `cargo authz` alike.
+//! `cargo authz` alike; and what stands beside tables, SQL types and claims.
 //!
 //! Attribute → arguments → table. Every mistake is recorded at its span and reading goes on, so that one compile
 //! shows them all.
 
 mod arguments;
+mod claims;
 mod columns;
 mod constraints;
 mod lists;
 mod policies;
+mod serde;
 mod sql_type;
 mod types;
 
@@ -20,10 +22,12 @@ use crate::renames::Renames;
 use crate::schema::{MEMBERS, QualifiedName, Table, TableName};
 use crate::sql::Ident;
 use crate::sql::expression::{Expression, Place};
+use crate::words::closest;
 
 use self::arguments::Arguments;
 use self::columns::ColumnModel;
 
+pub use self::claims::{ClaimField, ClaimsModel, parse_claims};
 pub use self::sql_type::{TypeModel, parse_type};
 pub use self::types::Types;
 
@@ -408,35 +412,6 @@ fn plural(name: &str) -> String {
     }
 }
 
-/// The name among `known` that differs from `name` by a slip of the keyboard: at most half of its letters.
-fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let best = known
-        .map(|candidate| (distance(name, candidate), candidate))
-        .min()?;
-    (best.0 * 2 <= name.chars().count()).then_some(best.1)
-}
-
-/// Levenshtein distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (&to, window) in b.iter().zip(row.windows(2)) {
-            let (&[replace, delete], Some(&insert)) = (window, next.last()) else {
-                break;
-            };
-            next.push(
-                (replace + usize::from(from != to))
-                    .min(delete + 1)
-                    .min(insert + 1),
-            );
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -456,14 +431,6 @@ mod tests {
         ] {
             assert_eq!(plural(&snake_case(rust)), sql);
         }
-    }
-
-    #[test]
-    fn a_slip_is_recognized_and_another_word_is_not() {
-        let columns = || ["id", "user_id", "task"].into_iter();
-        assert_eq!(closest("user_ids", columns()), Some("user_id"));
-        assert_eq!(closest("usr_id", columns()), Some("user_id"));
-        assert_eq!(closest("owner", columns()), None);
     }
 
     #[test]

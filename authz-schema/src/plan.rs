@@ -4,6 +4,7 @@
 //! gets its policies before anybody is granted anything on it; nothing is dropped with CASCADE.
 
 mod access;
+mod claims;
 mod columns;
 mod functions;
 mod reworked;
@@ -33,6 +34,9 @@ enum Step {
     DropForeignKeys,
     DropConstraints,
     ReplaceFunctions,
+    ReplaceClaims,
+    RemakeEnums,
+    Claims,
     EarlyFunctions,
     DropGenerated,
     RetypeEnums,
@@ -48,6 +52,7 @@ enum Step {
     DropColumns,
     DropTables,
     DropFunctions,
+    DropClaims,
     DropTypes,
     Grants,
     Comments,
@@ -102,12 +107,17 @@ impl Plan {
         plan.auth(diff);
         plan.namespaces(diff.before, diff.new);
         plan.enums(diff);
+        plan.claims(diff, &reworked);
         plan.functions(diff, &reworked);
-        plan.memberships(diff);
+        plan.members_namespace(diff);
+        plan.memberships(diff, &reworked);
         for delta in &diff.tables {
             match delta {
                 Delta::Added(table) => plan.create_table(table),
-                Delta::Removed(table) => plan.drop_table(table, &rebuilt),
+                Delta::Removed(table) => {
+                    plan.drop_table(table, &rebuilt);
+                    plan.free_dropped_table(table, &reworked);
+                }
                 Delta::Changed(..) => {}
             }
         }

@@ -282,6 +282,9 @@ fn rename_enum(schema: &mut Schema, from: &TypeName, to: &TypeName) {
     for column in columns.filter(|column| column.is_of(from)) {
         column.column_type = column.column_type.replace(&from.to_string(), &to.to_string());
     }
+    for claim in schema.claims.values_mut().filter(|claim| claim.is_of(from)) {
+        claim.claim_type = claim.claim_type.replace(&from.to_string(), &to.to_string());
+    }
 }
 
 fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Ident) {

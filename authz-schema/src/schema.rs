@@ -3,6 +3,8 @@
 //! Every list of objects that PostgreSQL keeps as a set is sorted by name, so that equal schemas are equal values;
 //! columns keep the order of the struct.
 
+mod claim;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,13 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::sql::{Ident, MAX_IDENT_BYTES};
 use crate::words;
 
+pub use self::claim::ClaimFunction;
+
 /// The session role of a request with a verified token.
 pub const AUTHENTICATED: &str = "authenticated";
 /// The session role of a request without a token.
 pub const ANONYMOUS: &str = "anonymous";
 /// The login role: what the application connects as. It owns nothing and may only switch to a session role.
 pub const LOGIN_ROLE: &str = "authenticator";
-/// The namespace of the functions that look memberships up.
+/// The namespace of the functions that look memberships up, and of those that give claims where `auth` belongs to the
+/// platform.
 pub const MEMBERS: &str = "authz";
 /// The role that owns them. Nobody becomes it; its policies show it the memberships of the transaction's user.
 pub const MEMBERS_ROLE: &str = "authz_members";
@@ -54,6 +59,14 @@ pub struct Schema {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub enums: BTreeMap<TypeName, EnumType>,
+    /// The functions that give claims of the token, by name.
+    #[serde(
+        default,
+        rename = "claim",
+        with = "named_list",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub claims: BTreeMap<QualifiedName, ClaimFunction>,
     /// The functions that policies call, by signature.
     #[serde(
         default,

@@ -184,7 +184,7 @@ fn policies_are_written_as_the_attribute_reference_says() {
         assert_eq!(Expression::parse(written, Place::Policy).unwrap().wrapped(), says);
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 #[test]

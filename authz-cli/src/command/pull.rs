@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Pull) -> Result<Found, CommandError> {
     {
         return Err(CommandError::Exists(output.to_owned()));
     }
-    if arguments.baseline.is_some() && !lock.tables.is_empty() {
+    if arguments.baseline.is_some() && lock != Schema::default() {
         return Err(CommandError::Baseline(folder.path().to_owned()));
     }
     let environment = std::env::var("DATABASE_URL").ok();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use authz_schema::auth::FUNCTIONS;
 use authz_schema::config::Platform;
 use authz_schema::schema::{Command, EnumType, TableName};
 use authz_schema::sql::Ident;
@@ -233,6 +234,11 @@ async fn read_all(connection: &mut PgConnection, asked: &[Ident]) -> Result<Cata
             .unwrap_or_default(),
         tables: Vec::new(),
     };
+    if asked.is_empty() && catalogue.platform == Platform::Postgres {
+        let ours = FUNCTIONS.map(str::to_owned);
+        let functions: Vec<Other> = rows(connection, include_str!("introspect/auth.sql"), &ours).await?;
+        catalogue.others.extend(functions);
+    }
     macro_rules! parts {
         ($($field:ident: $part:ty),*) => {
             $(let sql = include_str!(concat!("introspect/", stringify!($field), ".sql"));

@@ -3,6 +3,7 @@
 //! Each struct is parsed again by the parser of the derive. What that refuses is taken out, and said in the report; what
 //! it reads as something else than the database says is a difference. So a model is called faithful only where it is.
 
+mod claims;
 mod constraints;
 mod draft;
 mod enums;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use authz_schema::schema::{MEMBERS, MEMBERS_ROLE, Schema, TableName};
+use authz_schema::schema::{ClaimFunction, MEMBERS, MEMBERS_ROLE, Schema, TableName};
 use authz_schema::sql::Ident;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -64,6 +64,13 @@ pub(crate) async fn objects<'a>(
                 .collect::<Vec<_>>(),
         )
         .bind(schema.enums.keys().map(ToString::to_string).collect::<Vec<_>>())
+        .bind(
+            schema
+                .claims
+                .values()
+                .map(ClaimFunction::signature)
+                .collect::<Vec<_>>(),
+        )
         .fetch_all(connection)
         .await?;
     Ok(rows.into_iter().collect())
@@ -90,7 +97,7 @@ pub(crate) async fn access(connection: &mut PgConnection, schema: &Schema) -> Re
 /// The namespaces whose functions are all ours.
 pub(crate) fn function_namespaces(schema: &Schema) -> Vec<String> {
     let auth = schema.auth.map(|_version| "auth".to_owned());
-    let members = (!schema.memberships.is_empty()).then(|| MEMBERS.to_owned());
+    let members = schema.has_members_namespace().then(|| MEMBERS.to_owned());
     auth.into_iter().chain(members).collect()
 }
 

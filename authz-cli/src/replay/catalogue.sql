@@ -1,6 +1,6 @@
 -- The objects of the given tables (namespaces in $1, names in $2, pairwise), all functions of the namespaces $3, the functions with
--- the signatures $4, and the enum types $5, as rows of what it is and what PostgreSQL says it is. Read with an empty search path, so that
--- names are whole.
+-- the signatures $4, the enum types $5, and the functions $6 with their comments, as rows of what it is and what PostgreSQL says it is. Read
+-- with an empty search path, so that names are whole.
 WITH wanted AS (
     SELECT namespace, name FROM unnest($1::text[], $2::text[]) AS wanted (namespace, name)
 ),
@@ -93,10 +93,13 @@ objects (object, definition) AS (
                'granted to ' ||
                (SELECT string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
                 FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) g LEFT JOIN pg_roles r ON r.oid = g.grantee
-                WHERE g.grantee <> f.proowner))
+                WHERE g.grantee <> f.proowner),
+               (SELECT 'comment ' || quote_literal(obj_description(f.oid, 'pg_proc'))
+                WHERE f.oid IN (SELECT to_regprocedure(signature) FROM unnest($6::text[]) AS declared (signature))))
     FROM pg_proc f
     JOIN pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = ANY ($3::text[]) OR f.oid IN (SELECT to_regprocedure(signature) FROM unnest($4::text[]) AS declared (signature))
+    WHERE n.nspname = ANY ($3::text[])
+        OR f.oid IN (SELECT to_regprocedure(signature) FROM unnest($4::text[] || $6::text[]) AS declared (signature))
     UNION ALL
     SELECT format('type %s', e.oid::regtype),
            concat_ws(' ',

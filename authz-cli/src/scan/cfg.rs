@@ -174,15 +174,18 @@ fn flag(name: &str) -> Truth {
 
 /// Whether an attribute, if it is there, changes the models.
 fn decides(meta: &Meta) -> bool {
-    let ours = ["cfg", "cfg_attr", "column", "path", "rls", "table"];
+    let ours = ["cfg", "cfg_attr", "claim", "column", "path", "rls", "table"];
     match meta {
-        Meta::List(list) if list.path.is_ident("derive") => contains_ident(list.tokens.clone(), "Table"),
+        Meta::List(list) if list.path.is_ident("derive") => {
+            contains_ident(&list.tokens, "Table") || contains_ident(&list.tokens, "Claims")
+        }
         meta => ours.iter().any(|name| meta.path().is_ident(name)),
     }
 }
 
-fn contains_ident(tokens: TokenStream, name: &str) -> bool {
+fn contains_ident(tokens: &TokenStream, name: &str) -> bool {
     tokens
+        .clone()
         .into_iter()
         .any(|token| matches!(token, TokenTree::Ident(ident) if ident == name))
 }

@@ -14,6 +14,8 @@ use super::place::Place;
 use super::walk::Walk;
 
 const IN_MACRO: &str = "`derive(Table)` inside a macro cannot be read from source; write the struct out";
+const CLAIMS_IN_MACRO: &str =
+    "`derive(Claims)` inside a macro cannot be read from source; write the struct out";
 const RLS_IN_MACRO: &str = "`#[rls]` inside a macro cannot be read from source; write the struct out";
 const OPAQUE_MODULE: &str =
     "a module that a macro names cannot be followed, and may hold tables; write the `mod` item out";
@@ -57,6 +59,8 @@ impl Walk<'_> {
                 [TokenTree::Ident(word), TokenTree::Group(list), next @ ..] if word == "derive" => {
                     if self.names.list_names(OurDerive::Table, list.stream(), true) {
                         self.hidden(word.span(), IN_MACRO);
+                    } else if self.names.list_names(OurDerive::Claims, list.stream(), false) {
+                        self.hidden(word.span(), CLAIMS_IN_MACRO);
                     }
                     next
                 }

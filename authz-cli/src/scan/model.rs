@@ -16,7 +16,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes a struct (enum, union) as a model if it derives `Table` or `Type`; `attrs` are its resolved attributes.
+    /// Takes a struct (enum, union) as a model if it derives `Table`, `Type` or `Claims`; `attrs` are its resolved attributes.
     pub(super) fn visit_type_item(&mut self, item: &Item, attrs: Vec<Attribute>) {
         let mut input: DeriveInput = match item {
             Item::Struct(item) => item.clone().into(),
@@ -28,6 +28,8 @@ impl Walk<'_> {
             Declares::Table
         } else if self.names.derives(OurDerive::Type, &attrs) {
             Declares::Type
+        } else if self.names.derives(OurDerive::Claims, &attrs) {
+            Declares::Claims
         } else {
             if has_rls(&attrs) {
                 let krate = &self.project.authz_crate;
@@ -89,7 +91,7 @@ impl Walk<'_> {
         let mut kept = Punctuated::new();
         for field in fields {
             let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
-            if let Some(attrs) = self.resolved(&field.attrs, &format!("the column `{name}`")) {
+            if let Some(attrs) = self.resolved(&field.attrs, &format!("the field `{name}`")) {
                 kept.push(Field {
                     attrs,
                     ..field.clone()

@@ -1,7 +1,9 @@
-//! Tells the derives `authz::Table` and `authz::Type` from other derives of these names, as far as one file says.
+//! Tells the derives `authz::Table`, `authz::Type` and `authz::Claims` from other derives of these names, as far as one
+//! file says.
 //!
 //! Names are not resolved across files. That loses nothing: every model has an `#[rls]`, which no struct without our
-//! derive can have, so a struct with `#[rls]` whose derive is not recognised is an error and not an omission.
+//! derive can have, so a struct with `#[rls]` whose derive is not recognised is an error and not an omission. A type or a
+//! claim that is not recognised is missed where it is used.
 
 use std::collections::HashMap;
 
@@ -18,6 +20,7 @@ use super::cfg::Cfg;
 pub(super) enum OurDerive {
     Table,
     Type,
+    Claims,
 }
 
 impl OurDerive {
@@ -25,6 +28,7 @@ impl OurDerive {
         match self {
             Self::Table => "Table",
             Self::Type => "Type",
+            Self::Claims => "Claims",
         }
     }
 }

@@ -1,5 +1,6 @@
 use quote::ToTokens as _;
 
+use super::Declares;
 use crate::fixture::{Fixture, MANIFEST, table};
 
 const BROKEN: &str = r#"
@@ -387,7 +388,7 @@ fn a_cfg_that_only_the_compiler_knows_is_an_error_if_it_decides_about_a_model() 
         fixture.errors(),
         [
             decides("1:1", "tokio_unstable", "the table `A`"),
-            decides("4:60", "loom", "the column `id`, or an attribute of it,"),
+            decides("4:60", "loom", "the field `id`, or an attribute of it,"),
             decides("5:1", "loom", "the table `C`"),
         ]
     );
@@ -413,4 +414,55 @@ fn two_structs_of_one_name_are_two_models() {
 fn files_without_a_word_of_ours_are_not_parsed() {
     let fixture = Fixture::new(&[("src/lib.rs", "mod a;"), ("src/a.rs", "fn f( {")]);
     assert_eq!(fixture.models(), [""; 0]);
+}
+
+#[test]
+fn structs_of_claims_are_found_as_those_of_tables_are() {
+    let fixture = Fixture::new(&[
+        (
+            "src/lib.rs",
+            "mod a; mod b { use authz::Claims as C; #[derive(C)] struct Renamed { x: i32 } }
+            mod c { use other::Claims; #[derive(Claims)] struct OfAnother { x: i32 } }
+            mod d { use authz::Claims; fn f(_: Claims) {} struct Plain { claims: Claims } }
+            #[cfg(feature = \"extra\")] #[derive(authz::Claims)] struct Off { x: i32 }",
+        ),
+        (
+            "src/a.rs",
+            "use serde::Deserialize; use authz::{Claims, Authz};
+            #[derive(Deserialize, Claims)] struct Session { #[cfg(feature = \"extra\")] a: i32, b: i32 }",
+        ),
+    ]);
+    assert_eq!(fixture.errors(), [""; 0]);
+    let models = fixture.scan().unwrap();
+    let found: Vec<_> = models
+        .iter()
+        .map(|model| (model.declares, model.input.ident.to_string()))
+        .collect();
+    let claims = |name: &str| (Declares::Claims, name.to_owned());
+    assert_eq!(found, [claims("Session"), claims("Renamed")]);
+    let session = models[0].input.to_token_stream().to_string();
+    assert!(
+        !session.contains("a : i32") && session.contains("b : i32"),
+        "{session}"
+    );
+}
+
+#[test]
+fn claims_that_only_the_compiler_sees_are_errors() {
+    let errors = lib(
+        "macro_rules! session { () => { #[derive(authz::Claims)] struct Session { x: i32 } } }
+macro_rules! other { () => { #[derive(other::Claims)] struct Session { x: i32 } } }
+#[cfg(loom)] #[derive(authz::Claims)] struct Maybe { x: i32 }",
+    )
+    .errors();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert_eq!(
+        errors[0],
+        "src/lib.rs:1:34: `derive(Claims)` inside a macro cannot be read from source; write the struct out, or collect \
+         with `--expand`"
+    );
+    assert!(
+        errors[1].contains("decides whether the struct of claims `Maybe` exists"),
+        "{errors:?}"
+    );
 }

@@ -16,7 +16,7 @@ use super::{Declares, Model, ScanError, shown};
 use crate::project::Project;
 
 /// A file without any of these words holds no model, and leads to no file that does: it is not parsed.
-const WORDS: [&str; 5] = ["Table", "Type", "rls", "mod", "include"];
+const WORDS: [&str; 6] = ["Table", "Type", "Claims", "rls", "mod", "include"];
 
 /// Whether a line starts a `type name = …;` of a file's own module.
 fn is_alias(line: &str) -> bool {

@@ -6,7 +6,28 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Token, bracketed, parenthesized};
 
-use super::{Errors, closest};
+use crate::words::closest;
+
+use super::Errors;
+
+/// What to write for a key that people expect and that is another's to say: attribute, key, words.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "claim",
+        "name",
+        "the claim's name is the one that serde reads: `#[serde(rename = \"…\")]`",
+    ),
+    (
+        "claim",
+        "path",
+        "a claim inside of another is read as `serde_json::Value`, or with `skip` as a struct of its own",
+    ),
+    (
+        "claim",
+        "rename",
+        "the claim's name is the one that serde reads: `#[serde(rename = \"…\")]`",
+    ),
+];
 
 /// One argument.
 #[derive(Clone)]
@@ -131,9 +152,13 @@ impl Arguments {
         let faulty = !unknown.is_empty();
         for Argument { key, .. } in unknown {
             let name = key.to_string();
-            let hint = match closest(&name, known.iter().copied()) {
-                Some(close) => format!("did you mean `{close}`?"),
-                None => format!("expected one of {}", quoted(known)),
+            let elsewhere = ELSEWHERE
+                .iter()
+                .find(|(of, key, _)| *of == attribute && *key == name);
+            let hint = match (elsewhere, closest(&name, known.iter().copied())) {
+                (Some((.., words)), _) => (*words).to_owned(),
+                (None, Some(close)) => format!("did you mean `{close}`?"),
+                (None, None) => format!("expected one of {}", quoted(known)),
             };
             errors.add(
                 key.span(),

@@ -85,7 +85,7 @@ pub(super) fn read(
     let mut undeclared = None;
     let column_type = match options.text("type", errors) {
         Some(text) => written_type(&text, errors),
-        None => types.read(&field.ty, &mut undeclared, errors),
+        None => types.read(&field.ty, "column", &mut undeclared, errors),
     };
     let nullable = types::is_option(&field.ty);
     let primary_key = options.flag("primary_key", errors);

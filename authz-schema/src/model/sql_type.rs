@@ -11,6 +11,7 @@ use crate::sql::Ident;
 
 use super::arguments::Arguments;
 use super::lists::plain_name;
+use super::serde::{Rule, Serde};
 use super::types::Types;
 use super::{Errors, doc_comment, former_place, is_reserved_namespace, snake_case};
 
@@ -27,6 +28,8 @@ pub struct TypeModel {
     pub renames: Renames,
     /// What a newtype holds, where its name does not tell the SQL type.
     pub undeclared: Option<proc_macro2::TokenStream>,
+    /// How serde would read a value of the enum type otherwise than sqlx does, for claims.
+    pub serde_differs: Option<String>,
 }
 
 /// Reads an enum or a newtype with `#[derive(Type)]`.
@@ -82,6 +85,7 @@ fn plain(sql: String) -> TypeModel {
         enum_type: None,
         renames: Renames::default(),
         undeclared: None,
+        serde_differs: None,
     }
 }
 
@@ -99,7 +103,7 @@ fn newtype(
         return name.map(plain);
     }
     let mut undeclared = None;
-    match types.read(inner, &mut undeclared, errors) {
+    match types.read(inner, "column", &mut undeclared, errors) {
         Some(sql) => Some(plain(sql)),
         None => undeclared.map(|inner| TypeModel {
             undeclared: Some(inner),
@@ -152,6 +156,9 @@ fn enum_type(
         renames.enums.push((name.clone(), former));
     }
     let mut values: Vec<String> = Vec::new();
+    // A rule that is none is serde's to refuse.
+    let serde_rule = Rule::of(&Serde::of(&input.attrs), &mut Errors::default());
+    let mut serde_differs = None;
     for variant in &data.variants {
         if !matches!(variant.fields, syn::Fields::Unit) {
             errors.add(
@@ -178,6 +185,17 @@ fn enum_type(
                 .enum_values
                 .push((name.clone(), value.clone(), former.value()));
         }
+        let serde_name = match Serde::of(&variant.attrs).text("rename") {
+            Some(text) => text.value(),
+            None => serde_rule.variant(&variant.ident),
+        };
+        if serde_name != value && serde_differs.is_none() {
+            serde_differs = Some(format!(
+                "serde reads `{serde_name}` for the value `{value}` of {name}; give `{}` the same names by \
+                 `#[serde(rename_all = \"…\")]`, or write `#[claim(type = \"{name}\")]`",
+                input.ident
+            ));
+        }
         values.push(value);
     }
     if data.variants.is_empty() {
@@ -192,6 +210,7 @@ fn enum_type(
         }),
         renames,
         undeclared: None,
+        serde_differs,
     })
 }
 

@@ -12,6 +12,8 @@ use super::Errors;
 #[derive(Debug, Clone, Default)]
 pub struct Types {
     sql: BTreeMap<String, Option<String>>,
+    /// The enum types by their SQL names, with how serde reads them otherwise than sqlx does.
+    enums: BTreeMap<String, Option<String>>,
     open: bool,
 }
 
@@ -30,15 +32,17 @@ impl Types {
     pub fn of_one_struct() -> Self {
         Self {
             sql: BTreeMap::new(),
+            enums: BTreeMap::new(),
             open: true,
         }
     }
 
     /// The SQL type of a field or of what a newtype holds. Where its name says nothing, that is a mistake, or the compiler's
-    /// to judge: then the type is `undeclared`.
+    /// to judge: then the type is `undeclared`. The attribute is the one that could say the type.
     pub(super) fn read(
         &self,
         ty: &syn::Type,
+        attribute: &str,
         undeclared: &mut Option<TokenStream>,
         errors: &mut Errors,
     ) -> Option<String> {
@@ -51,7 +55,7 @@ impl Types {
                     *undeclared = Some(core);
                     return None;
                 }
-                unknown(&core.to_string().replace(' ', ""))
+                unknown(&core.to_string().replace(' ', ""), attribute)
             }
         };
         errors.add(ty.span(), why);
@@ -68,6 +72,21 @@ impl Types {
                 }
             })
             .or_insert_with(|| Some(sql.to_owned()));
+    }
+
+    /// Adds an enum type by its SQL name, with how serde reads its values otherwise.
+    pub fn add_enum(&mut self, sql: &str, serde_differs: Option<String>) {
+        self.enums.insert(sql.to_owned(), serde_differs);
+    }
+
+    /// Whether an SQL type is an enum type of the application, or may be one.
+    pub(super) fn is_enum(&self, sql: &str) -> bool {
+        self.enums.contains_key(sql) || (self.open && sql.contains('.'))
+    }
+
+    /// How serde reads an enum type otherwise than SQL has it.
+    pub(super) fn serde_differs(&self, sql: &str) -> Option<&str> {
+        self.enums.get(sql)?.as_deref()
     }
 
     /// Adds `type name = ty;` where the type is known, and tells whether it is.
@@ -122,8 +141,8 @@ impl Types {
         if let Some(known) = self.sql.get(&name) {
             return known.clone().ok_or_else(|| {
                 Unknown::Never(format!(
-                    "several types of this package are called `{name}`, with different SQL types; write \
-                     `#[column(type = \"…\")]`"
+                    "several types of this package are called `{name}`, with different SQL types; write the type \
+                     as `type = \"…\"`"
                 ))
             });
         }
@@ -194,9 +213,9 @@ const KNOWN: &[(&[&str], &str)] = &[
 ];
 
 /// What to do about a field whose type's name says nothing. The trait `authz::SqlType` says the same words.
-fn unknown(name: &str) -> String {
+fn unknown(name: &str, attribute: &str) -> String {
     format!(
-        "the SQL type of `{name}` is not known; derive `authz::Type` for it, or write `#[column(type = \"…\")]`"
+        "the SQL type of `{name}` is not known; derive `authz::Type` for it, or write `#[{attribute}(type = \"…\")]`"
     )
 }
 
@@ -218,6 +237,36 @@ fn core_of(ty: &syn::Type) -> &syn::Type {
 /// Whether a field may be NULL, for a field whose SQL type is given by `type = "…"`.
 pub(super) fn is_option(ty: &syn::Type) -> bool {
     generic(ty, "Option").is_some()
+}
+
+/// Why serde reads a type otherwise from JSON than SQL would, for types that tables may have.
+pub(super) fn not_as_json(ty: &syn::Type) -> Option<&'static str> {
+    let inner = generic(ty, "Option").unwrap_or(ty);
+    if matches!(inner, syn::Type::Array(_)) {
+        return Some("an array of claims has any number of items; expected `Vec<…>`");
+    }
+    if generic(inner, "Vec").is_some_and(|item| generic(item, "Option").is_some()) {
+        return Some(
+            "an array with a null in it is no array of claims; expected `Vec<…>` without `Option` inside",
+        );
+    }
+    let name = last_segment(core_of(ty))?.ident.to_string();
+    match name.as_str() {
+        "NonZeroI16" | "NonZeroI32" | "NonZeroI64" => Some("SQL does not refuse 0; expected i16, i32 or i64"),
+        "Hyphenated" | "Simple" => Some("SQL reads every form of a uuid; expected `Uuid`"),
+        _ => None,
+    }
+}
+
+/// What serde needs to read a time from a number of seconds.
+pub(super) fn reader_of_seconds(ty: &syn::Type) -> &'static str {
+    let of_time = last_segment(core_of(ty)).is_some_and(|name| name.ident == "OffsetDateTime");
+    match (of_time, is_option(ty)) {
+        (true, false) => "time::serde::timestamp",
+        (true, true) => "time::serde::timestamp::option",
+        (false, false) => "chrono::serde::ts_seconds",
+        (false, true) => "chrono::serde::ts_seconds_option",
+    }
 }
 
 fn last_segment(ty: &syn::Type) -> Option<&syn::PathSegment> {

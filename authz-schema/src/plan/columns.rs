@@ -110,7 +110,8 @@ pub(super) fn may_be_volatile(default: &str) -> bool {
         let (rest, name) = before.split_at_checked(start).unwrap_or(("", before));
         let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
         let cast = rest.ends_with("::");
-        !(name.is_empty() || cast || name.starts_with("auth.") || STABLE.contains(&name))
+        let claim = name.starts_with("auth.") || name.starts_with("authz.");
+        !(name.is_empty() || cast || claim || STABLE.contains(&name))
     })
 }
 
@@ -194,6 +195,7 @@ mod tests {
             "CURRENT_TIMESTAMP(3)",
             "pg_catalog.now()",
             "auth.user_id()",
+            "authz.org_id()",
             "'1'::numeric(5, 2)",
             "1 + (2 * 3)",
             "'{}'::jsonb",

@@ -48,6 +48,12 @@ impl Plan {
                 }
             }
         }
+        for (signature, new) in &diff.new.functions {
+            if diff.old.functions.get(signature) == Some(new) && reworked.calls_claim(&new.sql) {
+                self.push(Step::ReplaceFunctions, format!("DROP FUNCTION {signature}"));
+                self.create_function(diff.new, new);
+            }
+        }
     }
 
     /// What a function decides cannot be told from its text.
@@ -91,15 +97,40 @@ impl Plan {
         }
     }
 
-    pub(super) fn memberships(&mut self, diff: &SchemaDiff<'_>) {
-        let (old, new) = (&diff.old.memberships, &diff.new.memberships);
-        if old.is_empty() && !new.is_empty() {
+    /// The namespace `authz` and who may use it.
+    pub(super) fn members_namespace(&mut self, diff: &SchemaDiff<'_>) {
+        let (had, has) = (diff.old.has_members_namespace(), diff.new.has_members_namespace());
+        if has && !had {
             self.push(Step::Namespaces, format!("CREATE SCHEMA {MEMBERS}"));
-            if let Ok(role) = Ident::new(MEMBERS_ROLE) {
-                self.push(Step::Roles, render::ensure_role(&role, "NOLOGIN"));
-                if diff.new.auth.is_some() {
-                    self.push(Step::Functions, auth::grant(&role));
-                }
+        }
+        let (before, after) = (diff.old.members_usages(), diff.new.members_usages());
+        for role in after.difference(&before) {
+            self.push(
+                Step::Functions,
+                format!("GRANT USAGE ON SCHEMA {MEMBERS} TO {role}"),
+            );
+        }
+        if had && !has {
+            self.push(Step::DropNamespaces, format!("DROP SCHEMA {MEMBERS}"));
+        } else {
+            for role in before.difference(&after) {
+                self.push(
+                    Step::RevokePrivileges,
+                    format!("REVOKE USAGE ON SCHEMA {MEMBERS} FROM {role}"),
+                );
+            }
+        }
+    }
+
+    pub(super) fn memberships(&mut self, diff: &SchemaDiff<'_>, reworked: &Reworked<'_>) {
+        let (old, new) = (&diff.old.memberships, &diff.new.memberships);
+        if old.is_empty()
+            && !new.is_empty()
+            && let Ok(role) = Ident::new(MEMBERS_ROLE)
+        {
+            self.push(Step::Roles, render::ensure_role(&role, "NOLOGIN"));
+            if diff.new.auth.is_some() {
+                self.push(Step::Functions, auth::grant(&role));
             }
         }
         for delta in &diff.memberships {
@@ -108,7 +139,9 @@ impl Plan {
                 Delta::Removed(membership) => {
                     self.push(Step::ReplaceFunctions, drop_membership(membership));
                 }
-                Delta::Changed(old, new) if old.is_same_function(new) => {
+                Delta::Changed(old, new)
+                    if old.is_same_function(new) && !reworked.remakes_membership(&new.name) =>
+                {
                     self.callers(&signature(new), &old.roles, &new.roles);
                 }
                 Delta::Changed(old, new) => {
@@ -117,18 +150,11 @@ impl Plan {
                 }
             }
         }
-        let usages = |schema: &Schema| -> BTreeSet<Ident> {
-            let memberships = schema.memberships.values();
-            memberships
-                .flat_map(|membership| membership.roles.iter().cloned())
-                .collect()
-        };
-        let (before, after) = (usages(diff.old), usages(diff.new));
-        for role in after.difference(&before) {
-            self.push(
-                Step::Functions,
-                format!("GRANT USAGE ON SCHEMA {MEMBERS} TO {role}"),
-            );
+        for (name, membership) in new {
+            if old.get(name) == Some(membership) && reworked.remakes_membership(name) {
+                self.push(Step::ReplaceFunctions, drop_membership(membership));
+                self.create_membership(membership);
+            }
         }
         if new.is_empty() && !old.is_empty() {
             self.roles_stay = true;
@@ -137,14 +163,6 @@ impl Plan {
                 && let Ok(role) = Ident::new(MEMBERS_ROLE)
             {
                 self.push(Step::DropFunctions, auth::revoke(&role));
-            }
-            self.push(Step::DropNamespaces, format!("DROP SCHEMA {MEMBERS}"));
-        } else {
-            for role in before.difference(&after) {
-                self.push(
-                    Step::RevokePrivileges,
-                    format!("REVOKE USAGE ON SCHEMA {MEMBERS} FROM {role}"),
-                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Columns that change under what stands on them.
 //!
 //! PostgreSQL refuses to retype a column under a policy, and to replace a type, a generated column or a function under
-//! anything. What stands on such an object steps aside before the change and comes back after it, in one transaction.
+//! anything, be it another function. What stands on such an object steps aside before the change and comes back after it, in one transaction.
 //! Offline, "stands on" is decided by names in texts: one object too many steps aside and comes back, which is safe.
 
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ pub(super) struct Reworked<'a> {
     /// Functions that are dropped and made again.
     functions: BTreeSet<&'a QualifiedName>,
     members: BTreeSet<&'a Ident>,
+    claims: BTreeSet<&'a QualifiedName>,
 }
 
 impl<'a> Reworked<'a> {
@@ -72,8 +73,25 @@ impl<'a> Reworked<'a> {
                 }
             }
         }
+        for (name, new) in &diff.new.claims {
+            let retyped = diff.old.claims.get(name).is_some_and(|old| {
+                old.claim_type != new.claim_type || remade.iter().any(|item| new.is_of(&item.name))
+            });
+            if retyped {
+                reworked.claims.insert(name);
+            }
+        }
+        for (signature, new) in &diff.new.functions {
+            // PostgreSQL may know what the body calls, and keep that from being dropped.
+            if diff.old.functions.contains_key(signature) && reworked.calls_claim(&new.sql) {
+                reworked.functions.insert(&signature.name);
+            }
+        }
         for delta in &diff.functions {
             match delta {
+                Delta::Changed(old, new) if reworked.calls_claim(&old.sql) => {
+                    reworked.functions.insert(&new.signature.name);
+                }
                 Delta::Changed(old, new)
                     if old.returns != new.returns || old.parameters != new.parameters =>
                 {
@@ -96,7 +114,27 @@ impl<'a> Reworked<'a> {
                 _ => {}
             }
         }
+        for (name, new) in &diff.new.memberships {
+            if diff.old.memberships.contains_key(name)
+                && new
+                    .condition
+                    .as_ref()
+                    .is_some_and(|text| reworked.calls_claim(text))
+            {
+                reworked.members.insert(name);
+            }
+        }
         reworked
+    }
+
+    /// Whether a text calls a function of a claim that is dropped and made again.
+    pub(super) fn calls_claim(&self, text: &str) -> bool {
+        self.claims.iter().any(|function| names(text, &function.name))
+    }
+
+    /// Whether an expression calls a function that is dropped and made again.
+    pub(super) fn calls_remade(&self, text: &str) -> bool {
+        self.calls_claim(text) || self.functions.iter().any(|function| names(text, &function.name))
     }
 
     fn is_regenerated(&self, table: &'a Table, old: &Column, new: &Column) -> bool {
@@ -122,6 +160,16 @@ impl<'a> Reworked<'a> {
         self.functions.contains(name)
     }
 
+    /// Whether this function of a claim is dropped and made again.
+    pub(super) fn remakes_claim(&self, name: &QualifiedName) -> bool {
+        self.claims.contains(name)
+    }
+
+    /// Whether this function that looks memberships up is dropped and made again.
+    pub(super) fn remakes_membership(&self, name: &Ident) -> bool {
+        self.members.contains(name)
+    }
+
     /// Whether this column takes a type of the same name that is made anew.
     pub(super) fn remakes_type_of(&self, table: &TableName, column: &Ident) -> bool {
         self.remade.contains(&(table, column))
@@ -143,7 +191,7 @@ impl<'a> Reworked<'a> {
         texts.into_iter().any(|text| {
             columns().any(|(changed, column)| {
                 (**changed == table.name || names(text, &changed.name)) && names(text, column)
-            }) || self.functions.iter().any(|function| names(text, &function.name))
+            }) || self.calls_remade(text)
                 || self.members.iter().any(|function| names(text, function))
         })
     }
@@ -163,11 +211,11 @@ impl<'a> Reworked<'a> {
                         .any(|column| self.regenerated.contains(&(&key.table, column)))
             }
             // PostgreSQL keeps `a::text <> ''` as `a <> ''` where `a` is a text, which fits no other type.
-            ConstraintKind::Check(text) => self
-                .retyped
-                .iter()
-                .chain(&self.regenerated)
-                .any(|(changed, column)| **changed == *table && names(text, column)),
+            ConstraintKind::Check(text) => {
+                let mut columns = self.retyped.iter().chain(&self.regenerated);
+                columns.any(|(changed, column)| **changed == *table && names(text, column))
+                    || self.calls_remade(text)
+            }
         }
     }
 

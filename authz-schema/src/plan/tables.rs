@@ -118,9 +118,67 @@ impl Plan {
         self.push(Step::DropTables, format!("DROP TABLE {name}"));
     }
 
-    /// Drops and makes again the unchanged constraints and indexes that stand on what changes.
+    /// Takes what stands on a function that is made again off a table that is dropped later.
+    pub(super) fn free_dropped_table(&mut self, table: &Table, reworked: &Reworked<'_>) {
+        if table.existing {
+            return;
+        }
+        let name = &table.name;
+        for constraint in &table.constraints {
+            if constraint.check().is_some_and(|text| reworked.calls_remade(text)) {
+                self.push(
+                    Step::DropConstraints,
+                    format!("ALTER TABLE {name} DROP CONSTRAINT {}", constraint.name),
+                );
+            }
+        }
+        self.drop_defaults(table, reworked);
+    }
+
+    fn drop_defaults(&mut self, table: &Table, reworked: &Reworked<'_>) {
+        for column in table
+            .columns
+            .iter()
+            .filter(|column| calls_remade(column, reworked))
+        {
+            self.push(
+                Step::DropConstraints,
+                format!(
+                    "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                    table.name, column.name
+                ),
+            );
+        }
+    }
+
+    /// Drops and makes again the unchanged defaults, constraints and indexes that stand on what changes.
     pub(super) fn step_aside(&mut self, old: &Table, new: &Table, reworked: &Reworked<'_>) {
         let name = &new.name;
+        if !old.existing {
+            self.drop_defaults(old, reworked);
+        }
+        for column in &new.columns {
+            // One that changes is set with its column.
+            let stays = |before: &&Column| {
+                before.name == column.name
+                    && before.default == column.default
+                    && before.column_type == column.column_type
+                    && !reworked.remakes_type_of(name, &column.name)
+            };
+            if let Some(default) = &column.default
+                && let Some(before) = old.columns.iter().find(stays)
+                && calls_remade(before, reworked)
+            {
+                self.push(
+                    Step::AlterColumns,
+                    format!(
+                        "ALTER TABLE {name} ALTER COLUMN {} SET DEFAULT {}",
+                        column.name,
+                        render::default_value(default)
+                    ),
+                );
+            }
+        }
         for constraint in &new.constraints {
             if old.constraints.contains(constraint) && reworked.moves_constraint(name, constraint) {
                 let (drop, add) = if render::is_foreign_key(constraint) {
@@ -384,6 +442,11 @@ impl Plan {
             self.hazard(HazardKind::BreaksOldCode, what);
         }
     }
+}
+
+fn calls_remade(column: &Column, reworked: &Reworked<'_>) -> bool {
+    let default = column.default.as_ref();
+    default.is_some_and(|text| reworked.calls_remade(text))
 }
 
 fn table_comment(table: &Table) -> String {

@@ -57,10 +57,10 @@ impl Plan {
             return;
         };
         self.push(
-            Step::RetypeEnums,
+            Step::RemakeEnums,
             format!("ALTER TYPE {} RENAME TO {}", new.name, former.name),
         );
-        self.push(Step::RetypeEnums, render::create_enum(new));
+        self.push(Step::RemakeEnums, render::create_enum(new));
         for table in diff.new.tables.values() {
             let Some(before) = diff.old.tables.get(&table.name).filter(|_| !table.existing) else {
                 continue;

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use super::tree::{self, Node, SyntaxKind};
 
+use self::wrap::Call;
+
 pub(crate) use self::alike::alike;
 pub(crate) use self::implies::implies;
 
@@ -129,23 +131,29 @@ impl Expression {
         &self.text
     }
 
-    /// The text with every call of `auth.…()` and `current_setting()` as an uncorrelated `(SELECT …)`.
+    /// The text with every call of `auth.…()`, `authz.…()` and `current_setting()` as an uncorrelated `(SELECT …)`.
     ///
     /// PostgreSQL evaluates such a subquery once a query (an `InitPlan`) and can use it as an index key; the bare
     /// call runs once a row wherever no index serves it. A cast or a JSON access by constant that follows the
     /// call goes inside. A call whose arguments name a column is left alone, as is one that is already the
-    /// whole of a subquery.
+    /// whole of a subquery, or an item of FROM. `ANY (SELECT …)` would compare with the rows of the subquery, so that an
+    /// array stands as `ANY (coalesce((SELECT …)))`, which the planner takes for the array itself.
     #[must_use]
     pub fn wrapped(&self) -> String {
         let mut calls = Vec::new();
         self.find_calls(&mut vec![&self.root], &mut calls);
         let mut sql = String::with_capacity(self.text.len() + 10 * calls.len());
         let mut end = 0;
-        for range in calls {
+        for Call { range, is_array } in calls {
+            let (before, after) = if is_array {
+                ("coalesce((SELECT ", "))")
+            } else {
+                ("(SELECT ", ")")
+            };
             sql.push_str(self.slice(&(end..range.start)));
-            sql.push_str("(SELECT ");
+            sql.push_str(before);
             sql.push_str(self.slice(&range));
-            sql.push(')');
+            sql.push_str(after);
             end = range.end;
         }
         sql.push_str(self.slice(&(end..self.text.len())));
@@ -237,6 +245,23 @@ impl Expression {
             _ => None,
         }
     }
+}
+
+/// The functions that an expression calls with their namespaces, both folded as PostgreSQL folds them. None for a text that
+/// is no expression.
+pub(crate) fn qualified_calls(text: &str) -> Vec<(String, String)> {
+    let Ok(root) = tree::parse(text) else {
+        return Vec::new();
+    };
+    let expression = Expression {
+        text: text.to_owned(),
+        root,
+    };
+    let nodes = expression.root.descendants();
+    let calls = nodes.filter_map(|node| expression.callee(node));
+    calls
+        .filter_map(|(namespace, name)| Some((namespace?, name)))
+        .collect()
 }
 
 /// The text as the name of an SQL type with single spaces, or `None` if it is not exactly one.

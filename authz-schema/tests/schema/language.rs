@@ -1,5 +1,5 @@
 //! Kinds of change beyond plain tables, in the form of `cases.rs`: types, generated columns, keys of indexes, references
-//! of several columns, memberships.
+//! of several columns, memberships, claims.
 
 /// A table of orders with these fields behind its own, before an enum of their state with these values.
 macro_rules! orders {
@@ -42,6 +42,18 @@ macro_rules! teams {
             "#[derive(Table)]\n",
             $documents,
             "\nstruct Document { #[column(primary_key)] id: i64, #[column(references = \"teams(id)\")] team_id: i64 }\n"
+        )
+    };
+}
+
+/// Orders of organisations, with these policies and fields, before a struct of claims with these fields.
+macro_rules! claimed {
+    ([$claims:literal] $attributes:literal, $fields:literal) => {
+        concat!(
+            "#[derive(authz::Claims)]\nstruct Session {\n    ",
+            $claims,
+            "\n}\n",
+            plain_orders!($attributes, $fields)
         )
     };
 }
@@ -218,5 +230,99 @@ each_case! {
         old: teams!("#[rls(read, owner = \"user_id\")]", "#[rls(member = \"team_members(team_id, user_id)\")]"),
         new: plain_orders!("#[rls(owner = \"user_id\")]", ""),
         allow: ["data-loss"],
+    }
+
+    // Claims.
+    claims_added_under_a_policy {
+        old: plain_orders!("#[rls(owner = \"user_id\")]", ""),
+        new: claimed!(["/// The organisation that the user acts for.\n    org_id: Option<Uuid>,\n    #[serde(rename = \"https://example.com/it's \\\\ roles\")]\n    roles: Vec<String>,"]
+            "#[rls(owner = \"user_id\")]\n#[rls(select = \"org_id = auth.org_id() and kind = any (auth.roles())\")]",
+            "org_id: Option<Uuid>, kind: Option<String>"),
+        allow: ["authz-widens"],
+    }
+    claims_of_every_type_added {
+        old: plain_orders!("#[rls(all = \"user_id = auth.user_id()\")]", ""),
+        new: concat!("/// A plan.\n#[derive(sqlx::Type, authz::Type)]\n#[sqlx(type_name = \"billing.plan\", rename_all = \"snake_case\")]\n\
+            #[serde(rename_all = \"snake_case\")]\nenum Plan { Free, VeryPro }\n\
+            #[derive(sqlx::Type, authz::Type)]\n#[sqlx(transparent)]\nstruct OrgId(Uuid);\n",
+            claimed!(["a: String, b: Option<OrgId>, c: bool, d: i16, e: Option<i32>, f: i64, g: f32, h: f64, i: Decimal,\n\
+            #[serde(with = \"chrono::serde::ts_seconds\")] j: DateTime<Utc>, k: serde_json::Value, l: Plan,\n\
+            va: Vec<String>, vb: Vec<OrgId>, vc: Option<Vec<bool>>, vd: Vec<i16>, ve: Vec<i32>, vf: Vec<i64>, vg: Vec<f32>, vh: Vec<f64>,\n\
+            vi: Vec<Decimal>, vl: Vec<Plan>, #[claim(type = \"text\")] m: Ulid, #[claim(skip)] n: Nested, r#type: String"]
+            "#[rls(all = \"user_id = auth.user_id() and auth.l() = 'very_pro' and auth.c()\")]", "")),
+        allow: [],
+    }
+    claim_retyped_under_all_that_stands_on_it {
+        old: claimed!(["org_id: Option<String>,"] "#[table(check = \"org_id <> '' or auth.org_id() is null\")]\n#[rls(owner = \"user_id\")]\n#[rls(select = \"org_id = auth.org_id()::text\")]",
+            "#[column(default = \"auth.org_id()::text\")] org_id: String"),
+        new: claimed!(["org_id: Option<Uuid>,"] "#[table(check = \"org_id <> '' or auth.org_id() is null\")]\n#[rls(owner = \"user_id\")]\n#[rls(select = \"org_id = auth.org_id()::text\")]",
+            "#[column(default = \"auth.org_id()::text\")] org_id: String"),
+        allow: ["authz-widens"],
+    }
+    claim_retyped_under_tables_that_go {
+        old: concat!(claimed!(["level: Option<i32>,"] "#[rls(owner = \"user_id\")]", "#[column(default = \"auth.level()\")] level: Option<i32>"),
+            "#[derive(Table)]\n#[rls(select = \"level < auth.level()\")]\nstruct Line { #[column(default = \"auth.level()\", check = \"level <= auth.level()\")] level: i32 }\n"),
+        new: claimed!(["level: Option<i64>,"] "#[rls(owner = \"user_id\")]", ""),
+        allow: ["authz-widens", "data-loss"],
+    }
+    claim_renamed {
+        old: claimed!(["org_id: Option<Uuid>,"] "#[rls(all = \"org_id = auth.org_id()\")]", "#[column(default = \"auth.org_id()\")] org_id: Uuid"),
+        new: claimed!(["#[serde(rename = \"organisation\")] org_id: Option<Uuid>,"] "#[rls(all = \"org_id = auth.org_id()\")]", "#[column(default = \"auth.org_id()\")] org_id: Uuid"),
+        allow: ["authz-widens"],
+    }
+    claim_with_another_function {
+        old: claimed!(["org_id: Option<Uuid>,"] "#[rls(all = \"org_id = auth.org_id()\")]", "org_id: Uuid"),
+        new: claimed!(["#[claim(function = \"organisation\")] org_id: Option<Uuid>,"] "#[rls(all = \"org_id = auth.organisation()\")]", "org_id: Uuid"),
+        allow: ["authz-widens"],
+    }
+    claims_dropped {
+        old: claimed!(["org_id: Option<Uuid>, level: i32,"] "#[rls(owner = \"user_id\")]\n#[rls(select = \"org_id = auth.org_id()\")]", "#[column(default = \"auth.org_id()\")] org_id: Uuid"),
+        new: plain_orders!("#[rls(owner = \"user_id\")]", "org_id: Uuid"),
+        allow: [],
+    }
+    claim_comment_changed {
+        old: claimed!(["/// One.\n    org_id: Option<Uuid>, /// Gone.\n    level: i32,"] "#[rls(all = \"org_id = auth.org_id()\")]", "org_id: Uuid"),
+        new: claimed!(["/// It's another.\n    org_id: Option<Uuid>, level: i32,"] "#[rls(all = \"org_id = auth.org_id()\")]", "org_id: Uuid"),
+        allow: [],
+    }
+    claim_of_an_enum_that_loses_a_value {
+        old: concat!(orders!([Open, Paid, Sent] "#[rls(select = \"state = auth.state()\")]", "#[column(default = \"auth.state()\")] state: OrderState"),
+            "#[derive(authz::Claims)]\nstruct Session { /// The state.\n    #[claim(type = \"public.order_state\")] state: OrderState }\n"),
+        new: concat!(orders!([Open, Paid] "#[rls(select = \"state = auth.state()\")]", "#[column(default = \"auth.state()\")] state: OrderState"),
+            "#[derive(authz::Claims)]\nstruct Session { /// The state.\n    #[claim(type = \"public.order_state\")] state: OrderState }\n"),
+        allow: [],
+    }
+    claim_of_an_enum_that_is_renamed_and_gains_a_value {
+        old: concat!(orders!([Open, Paid] "#[rls(select = \"state = any (auth.states())\")]", "state: OrderState"),
+            "#[derive(authz::Claims)]\nstruct Session { #[claim(type = \"public.order_state[]\")] states: Vec<OrderState> }\n"),
+        new: "#[derive(sqlx::Type, authz::Type)]\n#[sqlx(type_name = \"stage\", rename_all = \"snake_case\")]\n#[serde(rename_all = \"snake_case\")]\n\
+              #[sql_type(renamed_from = \"order_state\")]\nenum Stage { Open, Paid, Sent }\n\
+              #[derive(authz::Claims)]\nstruct Session { states: Vec<Stage> }\n\
+              #[derive(Table)]\n#[rls(select = \"state = any (auth.states())\")]\nstruct Order { #[column(primary_key)] id: i64, user_id: String, state: Stage }\n",
+        allow: [],
+    }
+    claim_of_an_enum_that_goes {
+        old: concat!(orders!([Open, Paid] "#[rls(select = \"auth.state() = 'paid'\")]", ""),
+            "#[derive(authz::Claims)]\nstruct Session { #[claim(type = \"public.order_state\")] state: OrderState }\n"),
+        new: claimed!(["state: String,"] "#[rls(select = \"auth.state() = 'paid'\")]", ""),
+        allow: ["authz-widens"],
+    }
+    claim_retyped_under_a_membership {
+        old: concat!("#[derive(authz::Claims)]\nstruct Session { level: i32 }\n",
+            teams!("#[rls(read, owner = \"user_id\")]", "#[rls(member = \"team_members(team_id, user_id) where auth.level() > 1\")]")),
+        new: concat!("#[derive(authz::Claims)]\nstruct Session { level: i64 }\n",
+            teams!("#[rls(read, owner = \"user_id\")]", "#[rls(member = \"team_members(team_id, user_id) where auth.level() > 1\")]")),
+        allow: ["authz-widens"],
+    }
+    claims_for_one_more_role {
+        old: claimed!(["level: i32,"] "#[rls(owner = \"user_id\")]", ""),
+        new: concat!(claimed!(["level: i32,"] "#[rls(owner = \"user_id\")]\n#[rls(select = \"auth.level() > 3\", to = \"authz test auditor\")]", ""),
+            teams!("#[rls(read, owner = \"user_id\")]", "#[rls(member = \"team_members(team_id, user_id)\")]")),
+        allow: ["authz-widens"],
+    }
+    claims_without_tables {
+        old: "#[derive(authz::Claims)]\nstruct Session { level: i32 }\n",
+        new: "#[derive(authz::Claims)]\nstruct Session { level: i32, roles: Vec<String> }\n",
+        allow: [],
     }
 }

@@ -51,6 +51,7 @@ fn shown(name: &str, text: &str) -> String {
 }
 
 mod cases;
+mod claims;
 mod every_case;
 mod language;
 mod lock;

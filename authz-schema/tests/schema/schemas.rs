@@ -2,7 +2,7 @@
 
 use authz_schema::config::Config;
 use authz_schema::declare::Declarations;
-use authz_schema::model::{Types, parse_model, parse_type};
+use authz_schema::model::{Types, parse_claims, parse_model, parse_type};
 use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
 
@@ -89,6 +89,7 @@ pub(crate) fn models(source: &str) -> (Schema, Renames) {
     let mut types = Types::default();
     let mut declared = Declarations::default();
     let mut tables: Vec<syn::DeriveInput> = Vec::new();
+    let mut claims: Vec<syn::DeriveInput> = Vec::new();
     for item in file.items {
         let item: syn::DeriveInput = match item {
             syn::Item::Struct(item) => item.into(),
@@ -98,9 +99,14 @@ pub(crate) fn models(source: &str) -> (Schema, Renames) {
         };
         if derives(&item, "Table") {
             tables.push(item);
+        } else if derives(&item, "Claims") {
+            claims.push(item);
         } else {
             let model = parse_type(&item, &types).unwrap_or_else(|error| panic!("{error}"));
             types.add(&item.ident.to_string(), &model.sql);
+            if model.enum_type.is_some() {
+                types.add_enum(&model.sql, model.serde_differs);
+            }
             renames.extend(model.renames);
             declared.enums.extend(model.enum_type);
         }
@@ -110,6 +116,12 @@ pub(crate) fn models(source: &str) -> (Schema, Renames) {
         renames.extend(model.renames);
         declared.memberships.extend(model.memberships);
         declared.tables.push(model.table);
+    }
+    for item in claims {
+        let model = parse_claims(&item, &types).unwrap_or_else(|error| panic!("{error}"));
+        declared
+            .claims
+            .extend(model.claims.into_iter().map(|field| field.declared));
     }
     let schema = declared
         .schema(&Config::default())

@@ -73,7 +73,7 @@ fn policies_may_call_functions_of_hand_written_migrations() {
                 "owns_or_root(note_id)",
             ),
     );
-    package.generate("call_them", &[]);
+    package.generate("call_them", &["authz-widens"]);
     assert_fine(&package);
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::database::{Database, assert_same, block_on, server};
 use crate::json::documented;
-use crate::package::{NOTES, Package, Ran, TENANCY, TODOS, edit};
+use crate::package::{NOTES, ORGANISATIONS, Package, Ran, TENANCY, TODOS, edit};
 
 fn drift(package: &Package, database: &Database) -> Ran {
     run(package, &["drift", "--database-url", &database.url])
@@ -107,6 +107,29 @@ fn a_database_that_migrations_made_has_no_drift_and_is_not_changed() {
         assert!(!ran.err.contains("warning"), "{}", ran.whole());
         assert!(!ran.whole().contains(server().password()), "{}", ran.whole());
         assert_same("before and after", &before, &database.dump());
+    });
+}
+
+#[test]
+fn a_changed_function_of_a_claim_and_its_comment() {
+    let package = Package::new(ORGANISATIONS);
+    package.generate("create", &[]);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        assert_none(&drift(&package, &database));
+        database
+            .execute(
+                "CREATE OR REPLACE FUNCTION auth.org_id() RETURNS uuid STABLE PARALLEL SAFE RETURN NULL::uuid; \
+                 COMMENT ON FUNCTION auth.auth_time() IS 'When'; GRANT EXECUTE ON FUNCTION auth.roles() TO PUBLIC; \
+                 CREATE FUNCTION auth.new_id() RETURNS uuid RETURN NULL::uuid",
+            )
+            .await;
+        let ran = drift(&package, &database);
+        assert_eq!(
+            found(&ran),
+            ["auth_time", "new_id", "org_id", "roles"].map(|name| format!("function auth.{name}()"))
+        );
     });
 }
 

@@ -94,6 +94,30 @@ fn structs_that_macros_write_are_collected_each_time() {
 }
 
 #[test]
+fn claims_that_a_macro_writes_are_collected() {
+    let package = package(
+        "macro_rules! session { ($claim:ident: $type:ty) => {
+            #[derive(authz::Claims)] pub struct Session { /// A claim.
+            #[serde(rename = \"https://example.com/level\")] pub $claim: Option<$type>, }
+        } }
+        session!(level: i32);
+        #[derive(authz::Claims)] pub struct More { pub org: String, }
+        #[derive(authz::Table)] #[rls(read = \"level <= auth.level() and org = auth.org()\")] pub struct List { pub level: i32, pub org: String }",
+    );
+    let made = sql(&package);
+    for function in [
+        "CREATE FUNCTION auth.level() RETURNS integer",
+        "E'https://example.com/level'",
+        "CREATE FUNCTION auth.org() RETURNS text",
+        "COMMENT ON FUNCTION auth.level() IS E'A claim.'",
+    ] {
+        assert!(made.contains(function), "{function}: {made}");
+    }
+    assert_fine(&package.run(&["generate", "create", "--expand"]));
+    assert_fine(&package.run(&["check", "--expand", "--no-replay"]));
+}
+
+#[test]
 fn a_package_that_does_not_compile_is_collected() {
     let broken = "
         use nowhere::Nothing;

@@ -2,6 +2,8 @@
 
 #[path = "../../schemas/notes.rs"]
 mod notes;
+#[path = "../../schemas/organisations.rs"]
+mod organisations;
 #[path = "../../schemas/tenancy.rs"]
 mod tenancy;
 #[path = "../../schemas/todos.rs"]
@@ -9,25 +11,26 @@ mod todos;
 
 use authz::{Authz, Issuer, Table, Transaction};
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 
 use self::notes::{Note, Paragraph};
+use self::organisations::{Project, Session};
 use self::tenancy::{Tenant, User};
 use self::todos::Todo;
 use crate::database::{Database, block_on, server};
-use crate::package::{NOTES, Package, TENANCY, TODOS};
+use crate::package::{NOTES, ORGANISATIONS, Package, TENANCY, TODOS};
 
 /// A database made by the migrations of a schema, with rows in it, and the application that serves it.
-struct World {
-    authz: Authz,
-    key: SigningKey,
-    database: Database,
+pub(crate) struct World {
+    pub(crate) authz: Authz,
+    pub(crate) key: SigningKey,
+    pub(crate) database: Database,
 }
 
 impl World {
-    async fn new(source: &str, rows: &str) -> Self {
+    pub(crate) async fn new(source: &str, rows: &str) -> Self {
         let package = Package::new(source);
         package.generate("create", &[]);
         let mut database = Database::new().await;
@@ -55,11 +58,11 @@ impl World {
         Self { authz, key, database }
     }
 
-    async fn as_user(&self, sub: &str) -> Transaction {
+    pub(crate) async fn as_user(&self, sub: &str) -> Transaction {
         self.with(&claims(sub)).await
     }
 
-    async fn with(&self, claims: &Value) -> Transaction {
+    pub(crate) async fn with(&self, claims: &Value) -> Transaction {
         self.authz.begin(&self.key.sign(claims)).await.unwrap()
     }
 
@@ -292,5 +295,110 @@ fn shared_notes_are_read_by_all_and_changed_by_their_owner_alone() {
             (world.count("notes").await, world.count("paragraphs").await),
             (3, 4)
         );
+    });
+}
+
+#[test]
+fn projects_are_those_of_the_organisation_that_the_token_names() {
+    block_on(async {
+        let [acme, other] = [
+            "67e55044-10b1-426f-9247-bb680e5fe0c8",
+            "00000000-0000-0000-0000-000000000001",
+        ];
+        let rows = format!(
+            "INSERT INTO projects (org_id, name, editors) VALUES ('{acme}', 'a1', 'editor'), ('{acme}', 'a2', 'admin'), ('{other}', 'o1', 'editor')"
+        );
+        let mut world = World::new(ORGANISATIONS, &rows).await;
+        let with = |members: Value| {
+            let mut claims = claims("alice");
+            claims
+                .as_object_mut()
+                .unwrap()
+                .extend(members.as_object().unwrap().clone());
+            claims
+        };
+        let names = async |tx: &mut Transaction| -> Vec<String> {
+            let projects: Vec<Project> = all(tx).await;
+            assert!(projects.iter().all(|project| project.org_id.to_string() == acme));
+            assert!(
+                projects
+                    .iter()
+                    .all(|project| project.id > 0 && !project.editors.is_empty())
+            );
+            projects.into_iter().map(|project| project.name).collect()
+        };
+
+        let token = with(json!({
+            "org_id": acme.to_uppercase(),
+            "https://example.com/roles": ["reader", "editor"],
+            "auth_time": 1_700_000_000,
+        }));
+        let verified = world.authz.verify(&world.key.sign(&token)).await.unwrap();
+        let session: Session = verified.typed().unwrap();
+        let expected = Session {
+            org_id: Some(acme.parse().unwrap()),
+            roles: vec!["reader".to_owned(), "editor".to_owned()],
+            auth_time: chrono::DateTime::from_timestamp(1_700_000_000, 0),
+        };
+        assert_eq!(session, expected);
+        let mut tx = world.authz.begin_verified(&verified).await.unwrap();
+        assert_eq!(names(&mut tx).await, ["a1", "a2"]);
+        assert_eq!(
+            affected(&mut tx, "UPDATE projects SET name = name || '!'").await,
+            1
+        );
+        // The organisation is the token's, and no other.
+        assert_eq!(
+            affected(&mut tx, "INSERT INTO projects (name) VALUES ('a3')").await,
+            1
+        );
+        let to_another =
+            "INSERT INTO projects (org_id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'x')";
+        assert_eq!(refused(&mut tx, to_another).await, "42501");
+        let by_admins = "INSERT INTO projects (name, editors) VALUES ('x', 'admin')";
+        assert_eq!(refused(&mut tx, by_admins).await, "42501");
+        assert_eq!(names(&mut tx).await, ["a1!", "a2", "a3"]);
+        tx.commit().await.unwrap();
+
+        // A claim that is not there, or not what it should be, is nobody's organisation and no role.
+        for members in [
+            json!({}),
+            json!({"org_id": null}),
+            json!({"org_id": "acme"}),
+            json!({"org_id": [acme]}),
+            json!({"org_id": {"id": acme}}),
+            json!({"org_id": format!("{acme} ")}),
+            json!({"organisation": acme}),
+        ] {
+            let mut tx = world.with(&with(members.clone())).await;
+            assert_eq!(names(&mut tx).await, [""; 0], "{members}");
+            assert_eq!(
+                refused(&mut tx, "INSERT INTO projects (name) VALUES ('x')").await,
+                "42501"
+            );
+            tx.rollback().await.unwrap();
+        }
+        for roles in [
+            json!("editor"),
+            json!(["editor", 1]),
+            json!({"editor": true}),
+            json!([["editor"]]),
+            json!([]),
+        ] {
+            let mut tx = world
+                .with(&with(json!({"org_id": acme, "https://example.com/roles": roles})))
+                .await;
+            assert_eq!(names(&mut tx).await, ["a1!", "a2", "a3"]);
+            assert_eq!(
+                affected(&mut tx, "UPDATE projects SET name = 'x'").await,
+                0,
+                "{roles}"
+            );
+            tx.rollback().await.unwrap();
+        }
+        let mut tx = world.authz.anonymous().await.unwrap();
+        assert_eq!(refused(&mut tx, "SELECT id FROM projects").await, "42501");
+        tx.rollback().await.unwrap();
+        assert_eq!(world.count("projects").await, 4);
     });
 }

@@ -11,6 +11,7 @@ mod auth;
 mod branches;
 mod change;
 mod check;
+mod claims;
 mod database;
 mod drift;
 mod expand;

@@ -30,6 +30,8 @@ pub(crate) const TODOS: &str = include_str!("../../schemas/todos.rs");
 pub(crate) const TENANCY: &str = include_str!("../../schemas/tenancy.rs");
 /// Notes that may be shared, and paragraphs that follow the note's owner.
 pub(crate) const NOTES: &str = include_str!("../../schemas/notes.rs");
+/// Projects of the organisation that a typed claim names.
+pub(crate) const ORGANISATIONS: &str = include_str!("../../schemas/organisations.rs");
 
 pub(crate) struct Package {
     folder: tempfile::TempDir,

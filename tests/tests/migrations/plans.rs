@@ -1,7 +1,7 @@
 //! What a policy costs: PostgreSQL evaluates a claim once a query, and finds the rows by an index.
 
 use crate::database::{Database, block_on};
-use crate::package::{Package, TENANCY, TODOS};
+use crate::package::{ORGANISATIONS, Package, TENANCY, TODOS};
 
 /// The plan of a query as it ran, for a session role with these claims.
 async fn plan(database: &mut Database, claims: &str, query: &str) -> String {
@@ -86,5 +86,36 @@ fn rows_are_found_by_the_text_of_a_number() {
             &plan(&mut database, claims, "SELECT * FROM users").await,
             "users_id_text_idx",
         );
+    });
+}
+
+#[test]
+fn an_organisations_rows_are_found_by_its_claim() {
+    let package = Package::new(ORGANISATIONS);
+    package.generate("create", &[]);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        database
+            .execute(
+                "INSERT INTO projects (org_id, name, editors) \
+                 SELECT lpad((n / 4)::text, 32, '0')::uuid, 'project', 'role_' || n % 1000 FROM generate_series(1, 10000) n; \
+                 ANALYZE projects",
+            )
+            .await;
+        let claims = r#"{"org_id": "00000000-0000-0000-0000-000000000042", "https://example.com/roles": ["role_169", "x"]}"#;
+        assert_fast(
+            &plan(&mut database, claims, "SELECT * FROM projects").await,
+            "projects_org_id_idx",
+        );
+        let update = "UPDATE projects SET name = 'x'";
+        let plan = plan(&mut database, claims, update).await;
+        assert!(
+            plan.contains("projects_org_id_idx") || plan.contains("projects_editors_idx"),
+            "{plan}"
+        );
+        assert!(plan.contains("InitPlan 1") && !plan.contains("SubPlan"), "{plan}");
+        let never_twice = plan.matches("loops=").count() == plan.matches("loops=1)").count();
+        assert!(never_twice, "{plan}");
     });
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use authz_cli::command::Outcome;
 use authz_cli::project::{Project, ProjectOptions};
-use authz_cli::pull::{self, Options, Pulled};
+use authz_cli::pull::{self, Kind, Options, Pulled};
 
 use crate::change::new_sides;
 use crate::database::{Database, assert_same, block_on, server};
@@ -77,15 +77,23 @@ fn comes_back(what: &str, source: &str) {
 
     let fresh = Package::new("");
     let without_lock = pulled(&fresh, &database);
-    if !package.lock().memberships.is_empty() {
-        // Only the lock says which functions look memberships up.
-        let functions = without_lock.findings.iter();
-        assert!(
-            functions
-                .filter(|finding| finding.object.starts_with("function authz."))
-                .count()
-                > 0
-        );
+    let lock = package.lock();
+    if !lock.memberships.is_empty() || !lock.claims.is_empty() {
+        // Only the lock says which functions look memberships up, and which give claims.
+        let left_out: Vec<&str> = without_lock
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == Kind::LeftOut)
+            .map(|finding| finding.object.as_str())
+            .collect();
+        let members = lock.memberships.keys().map(|name| format!("authz.{name}()"));
+        let claims = lock.claims.keys().map(|name| format!("{name}()"));
+        for function in members.chain(claims) {
+            assert!(
+                left_out.contains(&format!("function {function}").as_str()),
+                "{what}: {function} is not in {left_out:?}"
+            );
+        }
         return;
     }
     assert!(

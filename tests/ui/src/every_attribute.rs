@@ -1,7 +1,7 @@
 //! The generated code is silent under the strictest lints.
 #![deny(warnings, missing_docs, clippy::all)]
 
-use authz::{SqlType as _, Table};
+use authz::{Claims, SqlType as _, Table, TypedClaims as _};
 
 /// A project.
 #[derive(Debug, Table)]
@@ -129,6 +129,38 @@ pub struct Member {
     pub level: i32,
 }
 
+/// What tokens say.
+#[derive(Debug, Claims)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Session {
+    /// For whom the user acts.
+    pub org_id: Option<Key>,
+    /// What the user may do.
+    #[serde(rename = "https://example.com/roles", default)]
+    pub roles: Vec<String>,
+    /// How far the user is.
+    #[claim(function = "level_of_user")]
+    pub level: Option<i32>,
+    /// What the user has paid for.
+    #[serde(rename(deserialize = "plan", serialize = "p"))]
+    pub state: State,
+    /// Some texts.
+    pub r#type: Vec<KeyOfKeys>,
+    /// Words between spaces.
+    #[serde(deserialize_with = "words")]
+    #[claim(type = "text")]
+    pub scope: Vec<String>,
+    /// A number of its own.
+    #[claim(type = "app.state[]")]
+    pub states: Vec<u8>,
+    /// For Rust alone.
+    #[claim(skip)]
+    pub nested: Option<Key>,
+    /// Not in the token.
+    #[serde(skip)]
+    pub seen: bool,
+}
+
 /// A table without row security.
 #[derive(Debug, Table)]
 #[rls(disabled = "only the server reads it")]
@@ -152,5 +184,18 @@ pub fn check() {
     assert_eq!(Line::COLUMNS.len(), 8);
     assert_eq!((State::SQL_NAME, Level::SQL_NAME), ("app.state", "smallint"));
     assert_eq!(KeyOfKeys::SQL_NAME, "text");
+    assert_eq!(
+        Session::NAMES,
+        [
+            "orgId",
+            "https://example.com/roles",
+            "level",
+            "plan",
+            "type",
+            "scope",
+            "states",
+            "nested"
+        ]
+    );
     assert_eq!((Job::NAMESPACE, Job::NAME), ("public", "jobs"));
 }

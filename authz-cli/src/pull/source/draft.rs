@@ -191,7 +191,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// `#[name(a, b)]` on one line, or each item on its own where that is too long.
-fn attribute(out: &mut String, indent: &str, name: &str, items: &[String]) {
+pub(super) fn attribute(out: &mut String, indent: &str, name: &str, items: &[String]) {
     const WIDTH: usize = 100;
     if items.is_empty() {
         return;
@@ -209,7 +209,7 @@ fn attribute(out: &mut String, indent: &str, name: &str, items: &[String]) {
     );
 }
 
-fn doc(out: &mut String, indent: &str, comment: Option<&str>) {
+pub(super) fn doc(out: &mut String, indent: &str, comment: Option<&str>) {
     for line in comment.into_iter().flat_map(str::lines) {
         let line = line.trim_end();
         let space = if line.is_empty() { "" } else { " " };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authz_schema::declare::claim_for;
 use authz_schema::schema::{AUTHENTICATED, Command, MEMBERS, Membership, Table};
 use authz_schema::sql::Ident;
+use authz_schema::sql::expression::{Expression, Place};
 
 use super::draft::{self, Draft, Item};
 use super::{Report, Settled};
@@ -270,7 +271,10 @@ fn whose(
                 membership.user.as_str()
             ));
             if let Some(condition) = &membership.condition {
-                text.push_str(&format!(" where {condition}"));
+                // The server evaluates its calls once a query; the attribute says them plain.
+                let plain = Expression::parse(condition, Place::Policy)
+                    .map_or_else(|_error| condition.clone(), |expression| expression.unwrapped());
+                text.push_str(&format!(" where {plain}"));
             }
             return Some(format!("member = {}", draft::text(&text)));
         }

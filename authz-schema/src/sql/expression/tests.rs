@@ -60,6 +60,20 @@ fn calls_are_wrapped_once() {
             "(SELECT auth.session()) ->> key = 'x'",
         ),
         ("note = 'auth.user_id()'", "note = 'auth.user_id()'"),
+        ("org_id = authz.org_id()", "org_id = (SELECT authz.org_id())"),
+        (
+            "team_id = ANY (ARRAY(SELECT authz.teams()))",
+            "team_id = ANY (ARRAY(SELECT authz.teams()))",
+        ),
+        (
+            "id in (select t.id from authz.teams() as t (id)) and a = any (array(select r from auth.roles() as r))",
+            "id in (select t.id from authz.teams() as t (id)) and a = any (array(select r from auth.roles() as r))",
+        ),
+        (
+            "role = any (auth.roles()) and role <> all((auth.roles()::text[])) or auth.roles() @> role",
+            "role = any (coalesce((SELECT auth.roles()))) and role <> all((coalesce((SELECT auth.roles()::text[])))) \
+             or (SELECT auth.roles()) @> role",
+        ),
     ] {
         assert_eq!(policy(written).wrapped(), wrapped);
         assert_eq!(
@@ -67,6 +81,23 @@ fn calls_are_wrapped_once() {
             wrapped,
             "wrapping again changes {wrapped}"
         );
+    }
+}
+
+#[test]
+fn what_was_wrapped_is_unwrapped_and_all_else_stays() {
+    for (wrapped, written) in [
+        ("(SELECT auth.level()) > 1", "auth.level() > 1"),
+        (
+            "a = any (coalesce((SELECT auth.roles()))) and (SELECT auth.uid()::text) = b",
+            "a = any (coalesce(auth.roles())) and auth.uid()::text = b",
+        ),
+        ("(select auth.level()) > 1", "(select auth.level()) > 1"),
+        ("a = (SELECT 1)", "a = (SELECT 1)"),
+        ("a in (SELECT id FROM t)", "a in (SELECT id FROM t)"),
+        ("a = 1", "a = 1"),
+    ] {
+        assert_eq!(policy(wrapped).unwrapped(), written);
     }
 }
 
@@ -115,6 +146,10 @@ fn comparisons_that_an_index_serves_are_found() {
     assert_eq!(
         of("team_id = any(array(select team_id from m where user_id = auth.user_id()))"),
         ["team_id"]
+    );
+    assert_eq!(
+        of("role = any (auth.roles()) and org_id = auth.org_id()"),
+        ["role", "org_id"]
     );
     assert!(of("a = b").is_empty());
     assert!(of("not a = 1").is_empty());

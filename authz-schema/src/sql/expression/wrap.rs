@@ -3,25 +3,57 @@
 use std::ops::Range;
 
 use super::Expression;
+use crate::schema::MEMBERS;
 use crate::sql::tree::{Node, SyntaxKind};
 
+/// A call to wrap, with what goes inside.
+pub(super) struct Call {
+    /// Where it stands in the text.
+    pub(super) range: Range<usize>,
+    /// Whether it is the array of `ANY` or `ALL`.
+    pub(super) is_array: bool,
+}
+
 impl Expression {
-    /// Collects the ranges to wrap. `path` is the chain from the root to the node to look at.
-    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, ranges: &mut Vec<Range<usize>>) {
+    /// The text of which this one is the [wrapped](Self::wrapped) form; this one, where there is no such text.
+    #[must_use]
+    pub fn unwrapped(&self) -> String {
+        let mut sql = String::with_capacity(self.text.len());
+        let mut end = 0;
+        for (outer, inner) in self.root.descendants().filter_map(subquery) {
+            // One inside of another went with it.
+            if outer.start >= end {
+                sql.push_str(self.slice(&(end..outer.start)));
+                sql.push_str(self.slice(&inner));
+                end = outer.end;
+            }
+        }
+        sql.push_str(self.slice(&(end..self.text.len())));
+        match Self::parse(&sql, super::Place::Policy) {
+            Ok(expression) if expression.wrapped() == self.text => sql,
+            _ => self.text.clone(),
+        }
+    }
+
+    /// Collects the calls to wrap. `path` is the chain from the root to the node to look at.
+    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, calls: &mut Vec<Call>) {
         let Some(node) = path.last().copied() else { return };
         let is_call = self
             .callee(node)
             .is_some_and(|(schema, name)| is_session_function(schema.as_deref(), &name));
         if is_call && !self.names_column(node) {
             let whole = self.constant_part(path);
-            if !is_scalar_subquery_target(path, whole) {
-                ranges.extend(path.get(whole).map(|node| node.range.clone()));
+            if !is_scalar_subquery_target(path, whole) && !is_from_item(path) {
+                calls.extend(path.get(whole).map(|node| Call {
+                    range: node.range.clone(),
+                    is_array: is_array_of_any(path, whole),
+                }));
             }
             return;
         }
         for child in &node.children {
             path.push(child);
-            self.find_calls(path, ranges);
+            self.find_calls(path, calls);
             path.pop();
         }
     }
@@ -74,7 +106,7 @@ impl Expression {
 /// Functions whose result one query cannot change, and that are slow enough to matter for each row.
 fn is_session_function(schema: Option<&str>, name: &str) -> bool {
     match schema {
-        Some("auth") => true,
+        Some("auth" | MEMBERS) => true,
         None | Some("pg_catalog") => name == "current_setting",
         Some(_) => false,
     }
@@ -94,4 +126,46 @@ fn is_scalar_subquery_target(path: &[&Node], index: usize) -> bool {
         && above
             .next()
             .is_some_and(|select| select.kind == SyntaxKind::SELECT && select.children.len() == 1)
+}
+
+/// The range of `(SELECT x)`, and that of `x`.
+fn subquery(node: &Node) -> Option<(Range<usize>, Range<usize>)> {
+    let inside = |node: &Node, kind| match node.children.as_slice() {
+        [only] => (only.kind == kind).then(|| only.clone()),
+        _ => None,
+    };
+    let [_, select, _] = node.children.as_slice() else {
+        return None;
+    };
+    if node.kind != SyntaxKind::PAREN_EXPR || select.kind != SyntaxKind::SELECT {
+        return None;
+    }
+    let clause = inside(select, SyntaxKind::SELECT_CLAUSE)?;
+    let targets = clause.child(SyntaxKind::TARGET_LIST)?;
+    let target = inside(targets, SyntaxKind::TARGET)?;
+    match target.children.as_slice() {
+        [value] => Some((node.range.clone(), value.range.clone())),
+        _ => None,
+    }
+}
+
+/// Whether the call at the end of `path` stands in FROM, which evaluates it once.
+fn is_from_item(path: &[&Node]) -> bool {
+    let parent = path.iter().rev().nth(1);
+    parent.is_some_and(|parent| parent.kind == SyntaxKind::FUNCTION_FROM_ITEM)
+}
+
+/// Whether the node at `path[index]` is all that `ANY (…)` or `ALL (…)` has.
+fn is_array_of_any(path: &[&Node], index: usize) -> bool {
+    let mut above = path
+        .iter()
+        .take(index)
+        .rev()
+        .skip_while(|node| node.kind == SyntaxKind::PAREN_EXPR);
+    above.next().is_some_and(|node| {
+        matches!(
+            node.kind,
+            SyntaxKind::ANY_FN | SyntaxKind::ALL_FN | SyntaxKind::SOME_FN
+        )
+    })
 }

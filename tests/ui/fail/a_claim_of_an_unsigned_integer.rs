@@ -1,0 +1,6 @@
+#[derive(authz::Claims)]
+struct Session {
+    level: Option<u32>,
+}
+
+fn main() {}

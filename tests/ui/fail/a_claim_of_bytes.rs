@@ -1,0 +1,6 @@
+#[derive(authz::Claims)]
+struct Session {
+    key: Vec<u8>,
+}
+
+fn main() {}

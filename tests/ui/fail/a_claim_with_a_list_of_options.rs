@@ -1,0 +1,6 @@
+#[derive(authz::Claims)]
+struct Session {
+    roles: Vec<Option<String>>,
+}
+
+fn main() {}

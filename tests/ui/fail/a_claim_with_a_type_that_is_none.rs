@@ -1,0 +1,7 @@
+#[derive(authz::Claims)]
+struct Session {
+    #[claim(type = "bytea")]
+    key: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+struct Level(i32);
+
+#[derive(authz::Claims)]
+struct Session {
+    level: Level,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#![allow(non_snake_case)]
+
+#[derive(authz::Claims)]
+struct Session {
+    orgId: String,
+}
+
+fn main() {}

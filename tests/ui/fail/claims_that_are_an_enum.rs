@@ -1,0 +1,6 @@
+#[derive(authz::Claims)]
+enum Session {
+    User,
+}
+
+fn main() {}

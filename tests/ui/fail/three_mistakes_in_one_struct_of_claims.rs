@@ -1,0 +1,8 @@
+#[derive(authz::Claims)]
+struct Session {
+    #[claim(skp)]
+    uid: i32,
+    count: usize,
+}
+
+fn main() {}

@@ -239,6 +239,7 @@ fn claim_renamed() {
 fn claims_dropped() {
     insta::assert_snapshot!(plan(&language::claims_dropped()), @"
     -- authz-narrows: drops the policy orders_select_authenticated_2 of public.orders
+    -- breaks-old-code: leaves public.orders.org_id to each INSERT; programs that run meanwhile may give it no value
     DROP POLICY orders_select_authenticated_2 ON public.orders;
     ALTER TABLE public.orders ALTER COLUMN org_id DROP DEFAULT;
     DROP FUNCTION auth.level();

@@ -7,6 +7,7 @@ use super::reworked::Reworked;
 use super::{Plan, Step};
 use crate::claims;
 use crate::diff::{Delta, SchemaDiff};
+use crate::hazard::HazardKind;
 use crate::render;
 use crate::schema::ClaimFunction;
 use crate::sql::Ident;
@@ -19,7 +20,10 @@ impl Plan {
                 Delta::Added(claim) => self.create_claim(claim, &after),
                 // What called it has changed or gone by then.
                 Delta::Removed(claim) => {
-                    self.push(Step::DropClaims, format!("DROP FUNCTION {}", claim.signature()));
+                    let name = claim.signature();
+                    let what = format!("drops the function {name}; programs that run meanwhile may call it");
+                    self.hazard(HazardKind::BreaksOldCode, what);
+                    self.push(Step::DropClaims, format!("DROP FUNCTION {name}"));
                 }
                 Delta::Changed(old, new) => {
                     if !old.means(new) {
@@ -43,6 +47,11 @@ impl Plan {
                 continue;
             };
             if reworked.remakes_claim(name) {
+                let what = format!(
+                    "gives the function {} another type; programs that run meanwhile expect the one before",
+                    new.signature()
+                );
+                self.hazard(HazardKind::BreaksOldCode, what);
                 self.push(Step::ReplaceClaims, format!("DROP FUNCTION {}", old.signature()));
                 self.create_claim(new, &after);
             } else {

@@ -181,6 +181,16 @@ impl Plan {
         }
         for constraint in &new.constraints {
             if old.constraints.contains(constraint) && reworked.moves_constraint(name, constraint) {
+                if constraint.check().is_some_and(|text| reworked.calls_remade(text)) {
+                    self.hazard(
+                        HazardKind::FailsOnRows,
+                        format!("adds the constraint {} to {name} again", constraint.name),
+                    );
+                    self.hazard(
+                        HazardKind::BlocksWrites,
+                        format!("reads all rows of {name} for the constraint {}", constraint.name),
+                    );
+                }
                 let (drop, add) = if render::is_foreign_key(constraint) {
                     (Step::DropForeignKeys, Step::CreateForeignKeys)
                 } else {

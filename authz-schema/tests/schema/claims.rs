@@ -197,6 +197,9 @@ fn claim_retyped_under_all_that_stands_on_it() {
     insta::assert_snapshot!(plan(&language::claim_retyped_under_all_that_stands_on_it()), @"
     -- authz-widens: may widen: nothing shows that the function auth.org_id() admits no more than before
     -- authz-changed: changes the function auth.org_id(), from the claim `org_id` as text to `org_id` as uuid
+    -- fails-on-rows: adds the constraint orders_check to public.orders again
+    -- breaks-old-code: gives the function auth.org_id() another type; programs that run meanwhile expect the one before
+    -- blocks-writes: reads all rows of public.orders for the constraint orders_check
     DROP POLICY orders_select_authenticated_2 ON public.orders;
     ALTER TABLE public.orders ALTER COLUMN org_id DROP DEFAULT;
     ALTER TABLE public.orders DROP CONSTRAINT orders_check;
@@ -239,6 +242,8 @@ fn claim_renamed() {
 fn claims_dropped() {
     insta::assert_snapshot!(plan(&language::claims_dropped()), @"
     -- authz-narrows: drops the policy orders_select_authenticated_2 of public.orders
+    -- breaks-old-code: drops the function auth.level(); programs that run meanwhile may call it
+    -- breaks-old-code: drops the function auth.org_id(); programs that run meanwhile may call it
     -- breaks-old-code: leaves public.orders.org_id to each INSERT; programs that run meanwhile may give it no value
     DROP POLICY orders_select_authenticated_2 ON public.orders;
     ALTER TABLE public.orders ALTER COLUMN org_id DROP DEFAULT;
@@ -263,6 +268,7 @@ fn claim_of_an_enum_that_loses_a_value() {
     insta::assert_snapshot!(plan(&language::claim_of_an_enum_that_loses_a_value()), @"
     -- fails-on-rows: takes E'sent' from public.order_state, which fails where a row has it
     -- table-rewrite: changes the type of public.orders.state to a new public.order_state
+    -- breaks-old-code: gives the function auth.state() another type; programs that run meanwhile expect the one before
     DROP POLICY orders_select_authenticated ON public.orders;
     ALTER TABLE public.orders ALTER COLUMN state DROP DEFAULT;
     DROP FUNCTION auth.state();
@@ -291,6 +297,7 @@ fn claim_retyped_under_a_membership() {
     insta::assert_snapshot!(plan(&language::claim_retyped_under_a_membership()), @"
     -- authz-widens: may widen: nothing shows that the function auth.level() admits no more than before
     -- authz-changed: changes the function auth.level(), from the claim `level` as integer to `level` as bigint
+    -- breaks-old-code: gives the function auth.level() another type; programs that run meanwhile expect the one before
     DROP POLICY documents_delete_authenticated ON public.documents;
     DROP POLICY documents_insert_authenticated ON public.documents;
     DROP POLICY documents_select_authenticated ON public.documents;

@@ -125,7 +125,8 @@ impl Verifier {
         }
         let size = token.len();
         let token = Token::parse(token)?;
-        let iss = token.payload.get("iss").and_then(Value::as_str);
+        let claims = token.claims()?;
+        let iss = claims.get("iss").and_then(Value::as_str);
         let issuer = iss.and_then(|iss| self.read().get(iss).cloned());
         let issuer = issuer.ok_or(Reason::Issuer)?;
         issuer.rules.check_header(&token)?;
@@ -138,8 +139,8 @@ impl Verifier {
         {
             return Err(Reason::Signature.into());
         }
-        let times = issuer.rules.check_claims(&token, now(), self.leeway)?;
-        let claims = Claims::new(token.payload, times, size, issuer, &self.mark);
+        let times = issuer.rules.check_claims(&token, &claims, now(), self.leeway)?;
+        let claims = Claims::new(claims, times, size, issuer, &self.mark);
         let entry = Entry {
             claims: claims.clone(),
             epoch,
@@ -183,7 +184,7 @@ impl Verifier {
 ///
 /// As [`Authz::verify`](crate::Authz::verify), for the form.
 pub fn parse(token: &str) -> Result<(), Reason> {
-    Token::parse(token).map(drop)
+    Token::parse(token)?.claims().map(drop)
 }
 
 /// Checks the form of a token and its signature by the keys of a set, and nothing that it says: its payload may be anything.
@@ -192,7 +193,7 @@ pub fn parse(token: &str) -> Result<(), Reason> {
 ///
 /// As [`Authz::verify`](crate::Authz::verify), for form, key and signature.
 pub fn check_signature(jwks: &str, token: &str) -> Result<(), Reason> {
-    let (token, _) = Token::parse_any(token)?;
+    let token = Token::parse(token)?;
     let kid = token.kid.as_deref();
     check(
         jwks,

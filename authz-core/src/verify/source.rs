@@ -161,20 +161,15 @@ impl Remote {
     }
 
     async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
-        if let Some((age, keys)) = self.usable() {
+        if let Some((age, mut keys)) = self.usable() {
             if self.must_be_awaited(age) {
                 self.refreshed().await;
-                let keys = self.usable().map_or(keys, |(_, keys)| keys);
-                let found = fitting(&keys, kid, algorithm);
-                if !found.is_empty() {
-                    return Ok(found);
-                }
-            } else {
-                let found = fitting(&keys, kid, algorithm);
-                if !found.is_empty() {
-                    self.refresh_in_background(age);
-                    return Ok(found);
-                }
+                keys = self.usable().map_or(keys, |(_, keys)| keys);
+            }
+            let found = fitting(&keys, kid, algorithm);
+            if !found.is_empty() {
+                self.refresh_in_background(age);
+                return Ok(found);
             }
         }
         if self.may_attempt() || self.fetching.try_lock().is_err() {

@@ -25,25 +25,17 @@ pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     /// `typ` in lower case, without the `application/` that it may leave out (RFC 7515, 4.1.9).
     pub(super) token_type: Option<String>,
-    pub(super) payload: Map<String, Value>,
-    /// Whether a text in the payload may hold a NUL character, which JSON can only write as an escape.
-    pub(super) may_hold_nul: bool,
+    /// The payload's bytes, whatever they are.
+    payload: Vec<u8>,
     /// What was signed: header and payload as they came.
     pub(super) message: &'a str,
     pub(super) signature: Vec<u8>,
 }
 
 impl<'a> Token<'a> {
-    /// Reads the form of a token: sizes, three parts in canonical base64url, two JSON objects without repeated members, a header
-    /// that asks for nothing which we do not do.
+    /// Reads the form of a token: sizes, three parts in canonical base64url, a header that is a JSON object without repeated members
+    /// and asks for nothing which we do not do. The payload is read by [`claims`](Self::claims).
     pub(super) fn parse(token: &'a str) -> Result<Self, Reason> {
-        let (mut token, payload) = Self::parse_any(token)?;
-        token.payload = json::object(&payload).ok_or(Reason::Malformed)?;
-        Ok(token)
-    }
-
-    /// The same for a payload of any kind, which comes beside the token.
-    pub(super) fn parse_any(token: &'a str) -> Result<(Self, Vec<u8>), Reason> {
         if token.len() > MAX_TOKEN {
             return Err(Reason::TooLong);
         }
@@ -52,7 +44,7 @@ impl<'a> Token<'a> {
         if header.len() > MAX_HEADER_PART {
             return Err(Reason::TooLong);
         }
-        let mut header = object(header)?;
+        let mut header = json::object(&decode(header)?).ok_or(Reason::Malformed)?;
         let signature = decode(signature)?;
         // RFC 7515, 4.1.11: what is critical and not understood must be refused. We understand none. A JWT in a JWT and an
         // encrypted one (RFC 7519, 5.2; RFC 7516) are other formats.
@@ -82,18 +74,24 @@ impl<'a> Token<'a> {
             Some(Value::String(name)) => Some(media_type(&name)),
             Some(_) => return Err(Reason::Malformed),
         };
-        let algorithm = algorithm.ok_or(Reason::Algorithm)?;
-        let payload = decode(payload)?;
-        let token = Self {
+        Ok(Self {
             kid,
-            algorithm,
+            algorithm: algorithm.ok_or(Reason::Algorithm)?,
             token_type,
-            may_hold_nul: payload.contains(&b'\\'),
-            payload: Map::new(),
+            payload: decode(payload)?,
             message,
             signature,
-        };
-        Ok((token, payload))
+        })
+    }
+
+    /// The payload as claims: a JSON object without repeated members.
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, Reason> {
+        json::object(&self.payload).ok_or(Reason::Malformed)
+    }
+
+    /// Whether a text in the payload may hold a NUL character, which JSON can only write as an escape.
+    pub(super) fn may_hold_nul(&self) -> bool {
+        self.payload.contains(&b'\\')
     }
 }
 
@@ -114,8 +112,4 @@ fn is_jwt(content_type: &Value) -> bool {
 /// Decodes one part. The decoder takes neither padding, nor other alphabets, nor bits beyond the last byte, so that a token has one form.
 fn decode(part: &str) -> Result<Vec<u8>, Reason> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Reason::Malformed)
-}
-
-fn object(part: &str) -> Result<Map<String, Value>, Reason> {
-    json::object(&decode(part)?).ok_or(Reason::Malformed)
 }

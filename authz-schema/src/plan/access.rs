@@ -103,34 +103,21 @@ impl Plan {
     }
 
     fn policy_hazard(&mut self, table: &TableName, delta: &Delta<'_, Policy>) {
-        use HazardKind::{AuthzNarrows, AuthzWidens};
-        let (kind, message) = match delta {
+        use Direction::{Narrows, Widens};
+        let (Delta::Added(policy) | Delta::Removed(policy) | Delta::Changed(_, policy)) = delta;
+        let what = format!("the policy {} of {table}", policy.name);
+        let (direction, message) = match delta {
             Delta::Added(policy) => (
-                if policy.restrictive {
-                    AuthzNarrows
-                } else {
-                    AuthzWidens
-                },
-                format!("adds the policy {} of {table}", policy.name),
+                if policy.restrictive { Narrows } else { Widens },
+                format!("adds {what}"),
             ),
             Delta::Removed(policy) => (
-                if policy.restrictive {
-                    AuthzWidens
-                } else {
-                    AuthzNarrows
-                },
-                format!("drops the policy {} of {table}", policy.name),
+                if policy.restrictive { Widens } else { Narrows },
+                format!("drops {what}"),
             ),
-            Delta::Changed(old, new) => {
-                let (direction, message) = policy_change(table, old, new);
-                return self.access_change(
-                    direction,
-                    message,
-                    &format!("the policy {} of {table}", new.name),
-                );
-            }
+            Delta::Changed(old, new) => policy_change(&what, old, new),
         };
-        self.hazard(kind, message);
+        self.access_change(direction, message, &what);
     }
 
     /// Names the way that a change of access goes. Where nothing shows it, the change may widen, and needs consent.
@@ -207,7 +194,7 @@ fn has_column(table: &Table, name: &Ident) -> bool {
 }
 
 /// Which way a change of a policy goes, with its words.
-fn policy_change(table: &TableName, old: &Policy, new: &Policy) -> (Direction, String) {
+fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) {
     let more = !new.roles.is_subset(&old.roles);
     let fewer = !old.roles.is_subset(&new.roles);
     let roles_widen = if new.restrictive { fewer } else { more };
@@ -217,7 +204,7 @@ fn policy_change(table: &TableName, old: &Policy, new: &Policy) -> (Direction, S
         .filter(|(old, new)| old != new)
         .map(|(old, new)| clause_change(old.as_deref(), new.as_deref()))
         .collect();
-    let message = format!("changes the policy {} of {table}", new.name);
+    let message = format!("changes {what}");
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
     match (old.restrictive, new.restrictive) {
         (true, false) => (Direction::Widens, texts("from restrictive to permissive, ")),

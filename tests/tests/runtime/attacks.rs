@@ -9,8 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::setup::Setup;
-use super::verify::{reason, trusting};
+use super::setup::{Setup, fetching, reason, trusting};
 
 fn issuer(key: &SigningKey) -> Issuer {
     Issuer::new(ISSUER).audience(AUDIENCE).jwks_json(&key.jwks())
@@ -409,13 +408,7 @@ async fn keys_that_rotate_end_what_was_verified_with_those_before() {
         SigningKey::es256("new"),
     );
     let server = JwksServer::start(&old.jwks()).await;
-    let issuer = || {
-        Issuer::new(ISSUER)
-            .audience(AUDIENCE)
-            .jwks_url(server.url())
-            .allow_loopback_http()
-    };
-    let authz = trusting(&database, issuer()).await;
+    let authz = trusting(&database, fetching(&server)).await;
     let token = old.sign(&claims("alice"));
     // The second time it is found in the cache.
     assert_eq!(reason(&authz, &token).await, None);
@@ -424,7 +417,7 @@ async fn keys_that_rotate_end_what_was_verified_with_those_before() {
 
     // Replacing the issuer takes effect at once, for tokens in the cache too.
     server.answer("200 OK", "", &new.jwks());
-    authz.set_issuer(issuer()).await.unwrap();
+    authz.set_issuer(fetching(&server)).await.unwrap();
     assert_eq!(reason(&authz, &token).await, Some(Reason::UnknownKey));
     assert_eq!(reason(&authz, &new.sign(&claims("alice"))).await, None);
 }
@@ -579,17 +572,11 @@ async fn an_issuer_is_discovered_by_its_own_document_alone() {
 async fn a_set_that_publishes_a_secret_is_not_believed_and_the_last_one_stays() {
     let (database, key) = (Database::create().await, SigningKey::es256("k"));
     let server = JwksServer::start(&key.jwks()).await;
-    let issuer = || {
-        Issuer::new(ISSUER)
-            .audience(AUDIENCE)
-            .jwks_url(server.url())
-            .allow_loopback_http()
-    };
-    let authz = trusting(&database, issuer()).await;
+    let authz = trusting(&database, fetching(&server)).await;
     let oct = json!({"kty": "oct", "k": "AAAA", "alg": "HS256", "kid": "s"});
     server.answer("200 OK", "", &json!({"keys": [key.jwk(), oct]}).to_string());
     assert_eq!(reason(&authz, &key.sign(&claims("alice"))).await, None);
-    let fresh = trusting(&database, issuer()).await;
+    let fresh = trusting(&database, fetching(&server)).await;
     assert_eq!(
         fresh
             .verify(&key.sign(&claims("alice")))

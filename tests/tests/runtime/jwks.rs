@@ -1,30 +1,18 @@
 //! Keys that are fetched. What needs time to pass is tested in `authz-core/src/verify/source.rs`, on a clock that stands still.
 
-use authz::{Authz, Error, Issuer, Outage, Reason};
+use authz::{Error, Outage, Reason};
 use authz_tests::database::Database;
 use authz_tests::jwks_server::JwksServer;
-use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
+use authz_tests::keys::{SigningKey, claims};
 use serde_json::json;
 
-async fn connect(database: &Database, server: &JwksServer) -> Authz {
-    let issuer = Issuer::new(ISSUER)
-        .audience(AUDIENCE)
-        .jwks_url(server.url())
-        .allow_loopback_http();
-    Authz::builder()
-        .issuer(issuer)
-        .role(database.user())
-        .anonymous_role(database.anonymous())
-        .connect_with(database.login_options())
-        .await
-        .unwrap()
-}
+use super::setup::{fetching, trusting};
 
 #[tokio::test]
 async fn keys_are_fetched_once_and_a_flood_of_unknown_keys_fetches_no_more() {
     let (database, key) = (Database::create().await, SigningKey::es256("known"));
     let server = JwksServer::start(&key.jwks()).await;
-    let authz = connect(&database, &server).await;
+    let authz = trusting(&database, fetching(&server)).await;
     authz
         .begin(&key.sign(&claims("alice")))
         .await
@@ -67,7 +55,7 @@ async fn an_answer_that_is_no_key_set_is_503_and_not_401() {
     ] {
         let server = JwksServer::start("").await;
         server.answer(status, headers, &body);
-        let authz = connect(&database, &server).await;
+        let authz = trusting(&database, fetching(&server)).await;
         let result = authz.verify(&key.sign(&claims("alice"))).await;
         assert_eq!(result.is_ok(), accepted, "{status}");
         if let Err(error) = result {
@@ -84,7 +72,7 @@ async fn a_key_server_that_is_down_does_not_keep_the_program_from_starting() {
     let (database, key) = (Database::create().await, SigningKey::es256("k"));
     let server = JwksServer::start(&key.jwks()).await;
     server.answer("503 Service Unavailable", "", "");
-    let authz = connect(&database, &server).await;
+    let authz = trusting(&database, fetching(&server)).await;
     let error = authz.begin(&key.sign(&claims("alice"))).await.unwrap_err();
     assert_eq!(error.status(), 503);
     authz.anonymous().await.unwrap().commit().await.unwrap();

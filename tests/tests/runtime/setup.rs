@@ -1,7 +1,8 @@
 //! What most tests begin with.
 
-use authz::{Authz, Builder, Issuer, Transaction};
+use authz::{Authz, Builder, Error, Issuer, Reason, Transaction};
 use authz_tests::database::Database;
+use authz_tests::jwks_server::JwksServer;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
 use sqlx::postgres::PgConnectOptions;
 
@@ -47,6 +48,34 @@ impl Setup {
     pub(super) fn token(&self, sub: &str) -> String {
         self.key.sign(&claims(sub))
     }
+}
+
+/// Why a token is refused, if it is.
+pub(super) async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
+    match authz.verify(token).await {
+        Ok(_) => None,
+        Err(Error::Rejected(reason)) => Some(reason),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A runtime that believes this issuer.
+pub(super) async fn trusting(database: &Database, issuer: Issuer) -> Authz {
+    Authz::builder()
+        .issuer(issuer)
+        .role(database.user())
+        .anonymous_role(database.anonymous())
+        .connect_with(database.login_options())
+        .await
+        .unwrap()
+}
+
+/// The issuer of the tests, with the keys of this server.
+pub(super) fn fetching(server: &JwksServer) -> Issuer {
+    Issuer::new(ISSUER)
+        .audience(AUDIENCE)
+        .jwks_url(server.url())
+        .allow_loopback_http()
 }
 
 /// Role and claims as SQL sees them.

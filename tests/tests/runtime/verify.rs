@@ -5,25 +5,7 @@ use authz_tests::database::Database;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims, part};
 use serde_json::{Value, json};
 
-use super::setup::{Setup, identity};
-
-pub(super) async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
-    match authz.verify(token).await {
-        Ok(_) => None,
-        Err(Error::Rejected(reason)) => Some(reason),
-        Err(error) => panic!("{error}"),
-    }
-}
-
-pub(super) async fn trusting(database: &Database, issuer: Issuer) -> Authz {
-    Authz::builder()
-        .issuer(issuer)
-        .role(database.user())
-        .anonymous_role(database.anonymous())
-        .connect_with(database.login_options())
-        .await
-        .unwrap()
-}
+use super::setup::{Setup, identity, reason, trusting};
 
 #[tokio::test]
 async fn each_kind_of_key_verifies_as_jwk_and_as_pem() {

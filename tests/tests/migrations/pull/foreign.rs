@@ -43,8 +43,9 @@ fn pulled(layout: &str, sql: &str, config: &str, by_hand: &str) {
     assert!(ran.result.is_ok(), "{}", ran.whole());
     let source = std::fs::read_to_string(&models).unwrap();
     assert_formatted(&source);
-    compare(layout, "rs", &source);
-    compare(layout, "adopt.sql", &without_versions(&ran.out));
+    let major = server.version().major();
+    compare(layout, "rs", &source, major);
+    compare(layout, "adopt.sql", &without_versions(&ran.out), major);
     package.assert_settled();
 
     // The models make a database of their own.
@@ -93,15 +94,24 @@ fn without_versions(script: &str) -> String {
     before.to_owned()
 }
 
-/// Compares with the file of that name; `AUTHZ_UPDATE=1` writes it.
+/// Compares with the file of that name, which is what PostgreSQL before 17 gives; `AUTHZ_UPDATE=1` writes it.
 #[track_caller]
-fn compare(layout: &str, kind: &str, text: &str) {
+fn compare(layout: &str, kind: &str, text: &str, major: u32) {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/migrations/pull/{layout}.expected.{kind}"));
     if std::env::var_os("AUTHZ_UPDATE").is_some() {
         std::fs::write(&path, text.as_bytes()).unwrap();
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let mut expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if major >= 17 {
+        // GRANT ALL has one privilege more there, which is taken back with the others.
+        for listed in [
+            "REFERENCES, TRIGGER, TRUNCATE",
+            "REFERENCES, SELECT, TRIGGER, TRUNCATE",
+        ] {
+            expected = expected.replace(listed, &format!("MAINTAIN, {listed}"));
+        }
+    }
     assert!(
         text == expected,
         "{}: run with AUTHZ_UPDATE=1 and read the change\n{text}",

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use authz_schema::hazard::HazardKind;
-use authz_schema::sql::Ident;
+use authz_migrate::hazard::HazardKind;
+use authz_sql::Ident;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use authz_schema::schema::{Schema, TableName};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 use serde::Serialize;
 use sqlx::migrate::Migration;
 

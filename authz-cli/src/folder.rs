@@ -5,10 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use authz_migrate::migration::Migration;
 use authz_schema::lock::{Lock, LockError};
-use authz_schema::migration::Migration;
-use authz_schema::schema::{QualifiedName, Schema};
-use authz_schema::sql::Ident;
+use authz_schema::schema::Schema;
+use authz_sql::Ident;
+use authz_sql::QualifiedName;
 
 /// The lock's file name. sqlx ignores files that do not end in `.sql`.
 pub const LOCK: &str = "authz.lock";
@@ -276,7 +277,7 @@ impl Folder {
 }
 
 fn is_generated(text: &str) -> bool {
-    text.contains(authz_schema::migration::HEADER)
+    text.contains(authz_migrate::migration::HEADER)
 }
 
 /// The names that stand behind a namespace in SQL: `auth.name`. A name too many does no harm.
@@ -314,7 +315,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use authz_schema::migration::Part;
+    use authz_migrate::migration::Part;
 
     use super::*;
 
@@ -343,14 +344,17 @@ mod tests {
     fn a_missing_lock_beside_a_generated_migration_is_an_error() {
         let (dir, folder) = folder(&["0001_by_hand.up.sql"]);
         assert_eq!(folder.lock().unwrap(), Lock::default());
-        fs::write(dir.path().join("0002_x.up.sql"), authz_schema::migration::HEADER).unwrap();
+        fs::write(dir.path().join("0002_x.up.sql"), authz_migrate::migration::HEADER).unwrap();
         assert!(matches!(folder.lock(), Err(FolderError::LockMissing { .. })));
     }
 
     #[test]
     fn functions_of_hand_written_migrations_are_found_and_those_of_ours_are_not() {
         let (dir, folder) = folder(&["0001_ours.up.sql", "0002_by_hand.sql"]);
-        let ours = format!("{}CREATE FUNCTION auth.ours() …", authz_schema::migration::HEADER);
+        let ours = format!(
+            "{}CREATE FUNCTION auth.ours() …",
+            authz_migrate::migration::HEADER
+        );
         fs::write(dir.path().join("0001_ours.up.sql"), ours).unwrap();
         fs::write(
             dir.path().join("0002_by_hand.sql"),

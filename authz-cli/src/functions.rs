@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use authz_schema::schema::{Function, Signature};
-use authz_schema::sql::function::{FunctionError, parse_function};
+use authz_schema::schema::Function;
+use authz_sql::Signature;
+use authz_sql::function::{FunctionError, parse_function};
 
 use crate::diagnostics::Diagnostic;
 use crate::scan::{ScanError, shown};
@@ -42,7 +43,7 @@ pub fn read(root: &Path) -> Result<Vec<Function>, Vec<Diagnostic>> {
                 continue;
             }
         };
-        match parse_function(&text) {
+        match parse_function(&text).map(Function::from) {
             Err(FunctionError { message, offset }) => {
                 diagnostics.push(mistake(&path, &text, offset, message));
             }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use authz_schema::declare::{Declarations, DeclareError, DeclaredClaim, Subject};
 use authz_schema::model::{TypeModel, Types, parse_claims, parse_model, parse_type};
 use authz_schema::renames::Renames;
-use authz_schema::schema::{EnumType, MEMBERS, Schema, Table, TableName, TypeName};
-use authz_schema::sql::Ident;
+use authz_schema::schema::{EnumType, Schema, Table, TableName, TypeName};
+use authz_sql::Ident;
+use authz_sql::MEMBERS;
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 

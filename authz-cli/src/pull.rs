@@ -15,11 +15,11 @@ mod types;
 
 use std::path::Path;
 
+use authz_migrate::migration;
 use authz_schema::config::{Config, Platform};
 use authz_schema::declare::Declarations;
-use authz_schema::migration;
 use authz_schema::schema::{EnumType, Schema, Table};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 use authz_throwaway::Server;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};

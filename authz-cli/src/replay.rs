@@ -9,10 +9,11 @@ pub mod catalogue;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use authz_migrate::diff::SchemaDiff;
+use authz_migrate::plan::Plan;
 use authz_schema::auth;
-use authz_schema::diff::SchemaDiff;
-use authz_schema::plan::Plan;
-use authz_schema::schema::{ClaimFunction, MEMBERS, MEMBERS_ROLE, Schema};
+use authz_schema::schema::{ClaimFunction, MEMBERS_ROLE, Schema};
+use authz_sql::MEMBERS;
 use authz_throwaway::{Binaries, Server};
 use sqlx::migrate::{MigrateError, Migration, MigrationSource as _, Migrator, ResolveWith};
 use sqlx::{Connection as _, PgConnection};

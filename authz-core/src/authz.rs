@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 use serde_json::Value;
 use sqlx::postgres::PgPool;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use authz_schema::sql::IdentError;
+use authz_sql::IdentError;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use sqlx::postgres::PgConnectOptions;

@@ -10,7 +10,7 @@
 mod guard;
 mod savepoint;
 
-use authz_schema::sql::{Ident, literal};
+use authz_sql::{Ident, literal};
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::{FutureExt as _, TryFutureExt as _};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE, MEMBERS};
-use crate::sql::Ident;
+use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
+use authz_sql::Ident;
+use authz_sql::MEMBERS;
 
 /// The file's name. It stands beside `Cargo.toml`.
 pub const FILE: &str = "authz.toml";

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::schema::{
-    ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS, MEMBERS_ROLE,
-    Membership, Policy, QualifiedName, Role, Schema, Table, TableName, generated_name, is_led_by,
+    ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
+    Policy, Role, Schema, Table, TableName, generated_name, is_led_by,
 };
-use crate::sql::Ident;
-use crate::words;
+use authz_sql::Ident;
+use authz_sql::words;
+use authz_sql::{MEMBERS, QualifiedName};
 
 use self::calls::Known;
 

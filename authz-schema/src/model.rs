@@ -17,12 +17,13 @@ mod types;
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
+use crate::closest::closest;
 use crate::declare::MembershipUse;
 use crate::renames::Renames;
-use crate::schema::{MEMBERS, QualifiedName, Table, TableName};
-use crate::sql::Ident;
-use crate::sql::expression::{Expression, Place};
-use crate::words::closest;
+use crate::schema::{Table, TableName};
+use authz_sql::Ident;
+use authz_sql::expression::{Expression, Place};
+use authz_sql::{MEMBERS, QualifiedName};
 
 use self::arguments::Arguments;
 use self::columns::ColumnModel;

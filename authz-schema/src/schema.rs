@@ -6,12 +6,11 @@
 mod claim;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sql::{Ident, MAX_IDENT_BYTES};
-use crate::words;
+use authz_sql::function::FunctionText;
+use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature, words};
 
 pub use self::claim::ClaimFunction;
 
@@ -21,9 +20,6 @@ pub const AUTHENTICATED: &str = "authenticated";
 pub const ANONYMOUS: &str = "anonymous";
 /// The login role: what the application connects as. It owns nothing and may only switch to a session role.
 pub const LOGIN_ROLE: &str = "authenticator";
-/// The namespace of the functions that look memberships up, and of those that give claims where `auth` belongs to the
-/// platform.
-pub const MEMBERS: &str = "authz";
 /// The role that owns them. Nobody becomes it; its policies show it the memberships of the transaction's user.
 pub const MEMBERS_ROLE: &str = "authz_members";
 
@@ -98,32 +94,6 @@ pub type TableName = QualifiedName;
 /// The name of a type.
 pub type TypeName = QualifiedName;
 
-/// A namespace and a name in it. `Display` writes it as SQL, always qualified.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct QualifiedName {
-    /// What SQL calls the schema; `public` by default.
-    pub namespace: Ident,
-    /// The object's own name.
-    pub name: Ident,
-}
-
-impl QualifiedName {
-    /// Another name in the same namespace.
-    #[must_use]
-    pub fn renamed(&self, name: &Ident) -> Self {
-        Self {
-            name: name.clone(),
-            ..self.clone()
-        }
-    }
-}
-
-impl fmt::Display for QualifiedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.namespace, self.name)
-    }
-}
-
 /// What is said of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,23 +125,6 @@ pub struct EnumType {
     pub comment: Option<String>,
 }
 
-/// What tells one function from another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Signature {
-    /// Namespace and name.
-    #[serde(flatten)]
-    pub name: QualifiedName,
-    /// The types of its arguments as SQL text, such as `bigint, text`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub arguments: String,
-}
-
-impl fmt::Display for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.name, self.arguments)
-    }
-}
-
 /// A function that policies call, from a file of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
@@ -188,6 +141,18 @@ pub struct Function {
     /// The session roles whose policies call it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Ident>,
+}
+
+impl From<FunctionText> for Function {
+    fn from(text: FunctionText) -> Self {
+        Self {
+            signature: text.signature,
+            parameters: text.parameters,
+            returns: text.returns,
+            sql: text.sql,
+            roles: BTreeSet::new(),
+        }
+    }
 }
 
 /// A function that gives the groups of the transaction's user from a table of memberships.
@@ -700,7 +665,8 @@ pub fn generated_name(parts: &[&str]) -> String {
 }
 
 /// FNV-1a: short, and the same on every machine and in every version.
-pub(crate) fn hash(text: &str) -> u32 {
+#[must_use]
+pub fn hash(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     })
@@ -779,7 +745,7 @@ mod named_list {
 mod one_or_more {
     use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 
-    use crate::sql::Ident;
+    use authz_sql::Ident;
 
     #[derive(Deserialize)]
     #[serde(untagged)]

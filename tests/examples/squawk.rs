@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use authz_cli::folder::Folder;
+use authz_migrate::migration::Migration;
 use authz_schema::config::LockTimeout;
-use authz_schema::migration::Migration;
 use authz_schema::schema::Schema;
 use serde_json::Value;
 
@@ -30,12 +30,12 @@ macro_rules! each_case {
     };
 }
 
-#[path = "../../authz-schema/tests/schema/cases.rs"]
+#[path = "../../authz-migrate/tests/schema/cases.rs"]
 mod cases;
-#[path = "../../authz-schema/tests/schema/language.rs"]
+#[path = "../../authz-migrate/tests/schema/language.rs"]
 mod language;
 #[expect(dead_code, reason = "the tests use what this program does not")]
-#[path = "../../authz-schema/tests/schema/schemas.rs"]
+#[path = "../../authz-migrate/tests/schema/schemas.rs"]
 mod schemas;
 
 const SCHEMAS: [(&str, &str, &str); 6] = [

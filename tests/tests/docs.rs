@@ -8,12 +8,12 @@
 
 use std::path::{Path, PathBuf};
 
+use authz_migrate::migration::script;
 use authz_schema::config::Config;
 use authz_schema::declare::Declarations;
-use authz_schema::migration::script;
 use authz_schema::model::{Types, parse_model};
-use authz_schema::sql::expression::{Expression, Place};
-use authz_schema::sql::function::parse_function;
+use authz_sql::expression::{Expression, Place};
+use authz_sql::function::parse_function;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

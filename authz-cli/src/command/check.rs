@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use authz_schema::migration::Migration;
+use authz_migrate::migration::Migration;
 use authz_schema::schema::Schema;
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
-use authz_schema::hazard::{Hazard, HazardKind};
-use authz_schema::migration::Migration;
+use authz_migrate::hazard::{Hazard, HazardKind};
+use authz_migrate::migration::Migration;
 use serde::Serialize;
 
 use super::report::{self, Report};

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use authz_migrate::migration::Migration;
 use authz_schema::config::LockTimeout;
-use authz_schema::migration::Migration;
 use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
 use serde::Serialize;

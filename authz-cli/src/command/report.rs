@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use authz_schema::hazard::Hazard;
+use authz_migrate::hazard::Hazard;
 use serde::{Serialize, Serializer};
 
 use super::{CommandError, Outcome};

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use authz_schema::migration;
+use authz_migrate::migration;
 
 use super::{CommandError, Outcome, read_models};
 use crate::cli::Sql;

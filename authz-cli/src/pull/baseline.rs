@@ -48,7 +48,7 @@ pub async fn adoption(pulled: &Pulled, folder: &Path) -> Result<String, PullErro
             "\nINSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)\n\
              VALUES ({}, {}, true, '\\x{checksum}', 0);\n",
             migration.version,
-            authz_schema::sql::literal(&migration.description),
+            authz_sql::literal(&migration.description),
         ));
     }
     script.push_str("\nCOMMIT;\n");

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use authz_schema::diff::{Delta, SchemaDiff, TableDiff};
-use authz_schema::plan::Plan;
+use authz_migrate::diff::{Delta, SchemaDiff, TableDiff};
+use authz_migrate::plan::Plan;
 use authz_schema::schema::{Column, Command, Constraint, Grant, Index, Policy, Schema, Table};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::report::Report;
 use super::settle::{Settled, names};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use authz_schema::auth::FUNCTIONS;
 use authz_schema::config::Platform;
 use authz_schema::schema::{Command, EnumType, TableName};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::{AssertSqlSafe, PgConnection};

@@ -12,7 +12,7 @@ use authz_schema::schema::{
     Column, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Identity, Index, Schema, Table,
     TableName,
 };
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::introspect::{
     Catalogue, Generated, LiveColumn, LiveConstraint, LiveIdentity, LiveIndex, LiveTable,

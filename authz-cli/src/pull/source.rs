@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use authz_schema::model::{Model, Types, parse_model};
 use authz_schema::schema::{Command, Index, Membership, Table};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use self::draft::{Draft, Field, Item};
 

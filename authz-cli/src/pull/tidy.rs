@@ -4,7 +4,7 @@
 //! literal. Only what an attribute puts back by itself is taken away, and what is taken away is proved: the words that the model makes of the
 //! shorter text must be those that were read.
 
-use authz_schema::sql::expression::{Expression, Place};
+use authz_sql::expression::{Expression, Place};
 
 /// An expression, as read and as an attribute says it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use authz_schema::schema::{ClaimFunction, MEMBERS, MEMBERS_ROLE, Schema, TableName};
-use authz_schema::sql::Ident;
+use authz_schema::schema::{ClaimFunction, MEMBERS_ROLE, Schema, TableName};
+use authz_sql::Ident;
+use authz_sql::MEMBERS;
 use serde::Serialize;
 use sqlx::PgConnection;
 

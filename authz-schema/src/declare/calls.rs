@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{Declarations, DeclareError, Subject};
+use crate::closest::closest;
 use crate::config::Platform;
-use crate::schema::{Constraint, MEMBERS, QualifiedName, Table, TableName};
-use crate::sql::expression::qualified_calls;
-use crate::words::closest;
+use crate::schema::{Constraint, Table, TableName};
+use authz_sql::expression::qualified_calls;
+use authz_sql::{MEMBERS, QualifiedName};
 
 /// The functions that there are.
 pub(super) struct Known {

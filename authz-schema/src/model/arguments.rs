@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Token, bracketed, parenthesized};
 
-use crate::words::closest;
+use crate::closest::closest;
 
 use super::Errors;
 

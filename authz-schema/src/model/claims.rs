@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 
 use crate::claims;
 use crate::declare::DeclaredClaim;
-use crate::sql::{Ident, expression};
+use authz_sql::{Ident, expression};
 
 use super::arguments::Arguments;
 use super::serde::{Rule, Serde};

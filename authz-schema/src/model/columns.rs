@@ -4,8 +4,8 @@ use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
 use crate::schema::{Column, Identity, TableName};
-use crate::sql::expression::{Expression, Place};
-use crate::sql::{Ident, expression};
+use authz_sql::expression::{Expression, Place};
+use authz_sql::{Ident, expression};
 
 use super::arguments::{Argument, Arguments, Value};
 use super::types::{self, Types};

@@ -5,8 +5,8 @@ use proc_macro2::Span;
 use crate::schema::{
     Constraint, ConstraintKind, ForeignKey, Index, Table, TableName, generated_name, is_led_by,
 };
-use crate::sql::Ident;
-use crate::sql::expression::Place;
+use authz_sql::Ident;
+use authz_sql::expression::Place;
 
 use super::arguments::Arguments;
 use super::columns::ColumnModel;

@@ -8,8 +8,8 @@ use syn::punctuated::Punctuated;
 use syn::{Token, parenthesized};
 
 use crate::schema::{ForeignKey, ForeignKeyAction, Index, TableName};
-use crate::sql::Ident;
-use crate::sql::expression::Place;
+use authz_sql::Ident;
+use authz_sql::expression::Place;
 
 use super::arguments::{Argument, Value};
 use super::{Errors, Scope};

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use proc_macro2::Span;
 
 use crate::declare::{MembershipUse, claim_for};
-use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, MEMBERS, MEMBERS_ROLE, Policy};
-use crate::sql::Ident;
-use crate::sql::expression::{Comparison, Expression, Place};
+use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, MEMBERS_ROLE, Policy};
+use authz_sql::Ident;
+use authz_sql::MEMBERS;
+use authz_sql::expression::{Comparison, Expression, Place};
 
 use super::arguments::{Argument, Arguments, Value};
 use super::columns::{ColumnModel, writable};

@@ -7,7 +7,7 @@ use syn::spanned::Spanned as _;
 
 use crate::renames::Renames;
 use crate::schema::{EnumType, TypeName};
-use crate::sql::Ident;
+use authz_sql::Ident;
 
 use super::arguments::Arguments;
 use super::lists::plain_name;
@@ -96,7 +96,7 @@ fn newtype(
     errors: &mut Errors,
 ) -> Option<TypeModel> {
     if let Some(written) = written {
-        let name = crate::sql::expression::type_name(&written.value());
+        let name = authz_sql::expression::type_name(&written.value());
         if name.is_none() {
             errors.add(written.span(), "expected an SQL type such as \"citext\"");
         }

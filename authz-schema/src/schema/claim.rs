@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MEMBERS, MEMBERS_ROLE, Named, QualifiedName, Schema, TypeName};
-use crate::sql::Ident;
+use super::{MEMBERS_ROLE, Named, Schema, TypeName};
+use authz_sql::Ident;
+use authz_sql::{MEMBERS, QualifiedName};
 
 /// A function that gives one claim of the transaction's token, such as `auth.org_id()`.
 ///

@@ -26,10 +26,10 @@ macro_rules! each_case {
     };
 }
 
-#[path = "../../../authz-schema/tests/schema/cases.rs"]
+#[path = "../../../authz-migrate/tests/schema/cases.rs"]
 mod cases;
 
-#[path = "../../../authz-schema/tests/schema/language.rs"]
+#[path = "../../../authz-migrate/tests/schema/language.rs"]
 mod language;
 
 /// The name of each case with the source of its models after the change.

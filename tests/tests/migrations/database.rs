@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use authz_schema::migration::script;
+use authz_migrate::migration::script;
 use authz_schema::schema::Schema;
 use authz_throwaway::Server;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};

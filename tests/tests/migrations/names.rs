@@ -1,6 +1,6 @@
 //! Names as PostgreSQL reads them.
 
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use crate::database::{Database, block_on};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_schema::schema::{Command, Grant};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::policies::is_members_role;
 use super::{LiveTable, Report, Settled, names};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use authz_schema::schema::{Command, MEMBERS_ROLE, Policy, Table};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::{Catalogue, LiveTable, Report, Settled, names};
 use crate::pull::introspect::{LiveGrant, LivePolicy};

@@ -1,7 +1,7 @@
 //! Keys, checks and indexes as attributes.
 
 use authz_schema::schema::{Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table};
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::draft::{self, Draft, Item};
 use super::names;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_schema::declare::claim_for;
-use authz_schema::schema::{AUTHENTICATED, Command, MEMBERS, Membership, Table};
-use authz_schema::sql::Ident;
-use authz_schema::sql::expression::{Expression, Place};
+use authz_schema::schema::{AUTHENTICATED, Command, Membership, Table};
+use authz_sql::Ident;
+use authz_sql::MEMBERS;
+use authz_sql::expression::{Expression, Place};
 
 use super::draft::{self, Draft, Item};
 use super::{Report, Settled};

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use authz_schema::sql::Ident;
+use authz_sql::Ident;
 
 use super::kinds::Kind;
 

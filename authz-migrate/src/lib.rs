@@ -1,0 +1,14 @@
+//! From two schemas to migration files: what differs, in which order statements can run, what they endanger. No I/O.
+//!
+//! Data flows one way: two schemas → [`diff`] → [`plan`] → SQL text ([`migration`]). The derive builds none of this.
+
+mod auth;
+mod claims;
+pub mod diff;
+pub mod hazard;
+pub mod migration;
+mod phases;
+pub mod plan;
+mod renames;
+mod render;
+mod spelling;

@@ -1,0 +1,341 @@
+//! Structs become one script.
+
+use authz_migrate::migration::script;
+
+use crate::schemas::{NOTES, TENANTS, TODOS, schema};
+
+/// The script without what is the same in each: the roles and the `auth` namespace.
+fn tables(source: &str) -> String {
+    let script = script(&schema(source));
+    let (_, tables) = script.split_once("\nCREATE TABLE").unwrap();
+    format!("CREATE TABLE{tables}")
+}
+
+#[test]
+fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
+    insta::assert_snapshot!(script(&schema(TODOS)), @r"
+    DO $do$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'anonymous') THEN
+            CREATE ROLE anonymous NOLOGIN;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $do$;
+    DO $do$ BEGIN
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'anonymous' AND (rolsuper OR rolbypassrls)) THEN
+            RAISE EXCEPTION 'the role % bypasses row security', E'anonymous'
+                USING HINT = 'It exists with SUPERUSER or BYPASSRLS. Take these away, or drop the role.';
+        END IF;
+    END $do$;
+
+    DO $do$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authenticated') THEN
+            CREATE ROLE authenticated NOLOGIN;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $do$;
+    DO $do$ BEGIN
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authenticated' AND (rolsuper OR rolbypassrls)) THEN
+            RAISE EXCEPTION 'the role % bypasses row security', E'authenticated'
+                USING HINT = 'It exists with SUPERUSER or BYPASSRLS. Take these away, or drop the role.';
+        END IF;
+    END $do$;
+
+    DO $do$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authenticator') THEN
+            CREATE ROLE authenticator LOGIN NOINHERIT;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $do$;
+    DO $do$ BEGIN
+        IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'authenticator' AND (rolsuper OR rolbypassrls)) THEN
+            RAISE EXCEPTION 'the role % bypasses row security', E'authenticator'
+                USING HINT = 'It exists with SUPERUSER or BYPASSRLS. Take these away, or drop the role.';
+        END IF;
+    END $do$;
+
+    DO $do$ BEGIN
+        IF NOT pg_catalog.pg_has_role(E'authenticator', E'anonymous', 'MEMBER') THEN
+            GRANT anonymous TO authenticator;
+        END IF;
+    EXCEPTION WHEN unique_violation THEN NULL;
+    END $do$;
+
+    DO $do$ BEGIN
+        IF NOT pg_catalog.pg_has_role(E'authenticator', E'authenticated', 'MEMBER') THEN
+            GRANT authenticated TO authenticator;
+        END IF;
+    EXCEPTION WHEN unique_violation THEN NULL;
+    END $do$;
+
+    CREATE SCHEMA auth;
+
+    DO $do$ BEGIN
+        IF current_setting('server_version_num')::int >= 160000 THEN
+            CREATE FUNCTION auth.session() RETURNS jsonb STABLE PARALLEL SAFE
+            RETURN CASE WHEN pg_input_is_valid(nullif(current_setting('request.jwt.claims', true), ''), 'pg_catalog.jsonb')
+                THEN current_setting('request.jwt.claims', true)::jsonb ELSE 'null'::jsonb END;
+        ELSE
+            CREATE FUNCTION auth.session() RETURNS jsonb STABLE PARALLEL SAFE
+            RETURN coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb, 'null'::jsonb);
+        END IF;
+    END $do$;
+
+    CREATE FUNCTION auth.jwt() RETURNS jsonb STABLE PARALLEL SAFE RETURN auth.session();
+
+    CREATE FUNCTION auth.user_id() RETURNS text STABLE PARALLEL SAFE
+    RETURN CASE WHEN jsonb_typeof(auth.session() -> 'sub') = 'string' THEN auth.session() ->> 'sub' END;
+
+    CREATE FUNCTION auth.uid() RETURNS uuid STABLE PARALLEL SAFE
+    RETURN coalesce(
+        substring(auth.user_id() from '^(?:urn:uuid:)?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'),
+        substring(auth.user_id() from '^([0-9A-Fa-f]{32})$'),
+        substring(auth.user_id() from '^[{]([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})[}]$')
+    )::uuid;
+
+    CREATE FUNCTION auth.organization() RETURNS jsonb STABLE PARALLEL SAFE
+    RETURN CASE WHEN jsonb_typeof(auth.session() -> 'o') = 'object' THEN auth.session() -> 'o' END;
+
+    CREATE FUNCTION auth.organization_id() RETURNS uuid STABLE PARALLEL SAFE
+    RETURN CASE WHEN jsonb_typeof(auth.organization() -> 'id') = 'string' THEN
+        coalesce(
+            substring((auth.organization() ->> 'id') from '^(?:urn:uuid:)?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'),
+            substring((auth.organization() ->> 'id') from '^([0-9A-Fa-f]{32})$'),
+            substring((auth.organization() ->> 'id') from '^[{]([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})[}]$')
+        )::uuid
+    END;
+
+    REVOKE ALL ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() FROM PUBLIC;
+
+    GRANT USAGE ON SCHEMA auth TO anonymous;
+    GRANT EXECUTE ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() TO anonymous;
+
+    GRANT USAGE ON SCHEMA auth TO authenticated;
+    GRANT EXECUTE ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() TO authenticated;
+
+    CREATE TABLE public.todos (
+        id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+        user_id text DEFAULT auth.user_id() NOT NULL,
+        task text NOT NULL,
+        is_complete boolean DEFAULT false NOT NULL,
+        inserted_at timestamptz DEFAULT now() NOT NULL,
+        CONSTRAINT todos_pkey PRIMARY KEY (id),
+        CONSTRAINT todos_task_check CHECK (char_length(task) > 0)
+    );
+
+    ALTER TABLE public.todos ENABLE ROW LEVEL SECURITY;
+
+    ALTER TABLE public.todos FORCE ROW LEVEL SECURITY;
+
+    CREATE INDEX todos_user_id_idx ON public.todos (user_id);
+
+    COMMENT ON TABLE public.todos IS E'One to-do item. Its owner, and nobody else, may see or change it.';
+
+    CREATE POLICY todos_delete_authenticated ON public.todos
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+
+    CREATE POLICY todos_insert_authenticated ON public.todos
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = user_id);
+
+    CREATE POLICY todos_select_authenticated ON public.todos
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = user_id);
+
+    CREATE POLICY todos_update_authenticated ON public.todos
+        FOR UPDATE TO authenticated
+        USING ((SELECT auth.user_id()) = user_id)
+        WITH CHECK ((SELECT auth.user_id()) = user_id);
+
+    GRANT USAGE ON SCHEMA public TO authenticated;
+
+    GRANT SELECT ON TABLE public.todos TO authenticated;
+
+    GRANT INSERT ON TABLE public.todos TO authenticated;
+
+    GRANT UPDATE (id, user_id, task, is_complete) ON TABLE public.todos TO authenticated;
+
+    GRANT DELETE ON TABLE public.todos TO authenticated;
+    ");
+}
+
+#[test]
+fn tenants_and_users_get_an_index_of_the_text_that_their_policies_compare() {
+    insta::assert_snapshot!(tables(TENANTS), @r"
+    CREATE TABLE public.tenants (
+        id bigint NOT NULL,
+        name text NOT NULL,
+        CONSTRAINT tenants_pkey PRIMARY KEY (id)
+    );
+
+    ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
+
+    ALTER TABLE public.tenants FORCE ROW LEVEL SECURITY;
+
+    CREATE INDEX tenants_id_text_idx ON public.tenants (((id)::text));
+
+    CREATE TABLE public.users (
+        id bigint NOT NULL,
+        tenant_id bigint NOT NULL,
+        email text NOT NULL,
+        CONSTRAINT users_pkey PRIMARY KEY (id)
+    );
+
+    ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+    ALTER TABLE public.users FORCE ROW LEVEL SECURITY;
+
+    CREATE INDEX users_id_text_idx ON public.users (((id)::text));
+
+    CREATE INDEX users_tenant_id_idx ON public.users (tenant_id);
+
+    ALTER TABLE public.users ADD CONSTRAINT users_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants (id) ON DELETE CASCADE;
+
+    CREATE POLICY tenants_delete_authenticated ON public.tenants
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.session()->>'tenant_id') = id::text);
+
+    CREATE POLICY tenants_insert_authenticated ON public.tenants
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.session()->>'tenant_id') = id::text);
+
+    CREATE POLICY tenants_select_authenticated ON public.tenants
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.session()->>'tenant_id') = id::text);
+
+    CREATE POLICY tenants_update_authenticated ON public.tenants
+        FOR UPDATE TO authenticated
+        USING ((SELECT auth.session()->>'tenant_id') = id::text)
+        WITH CHECK ((SELECT auth.session()->>'tenant_id') = id::text);
+
+    CREATE POLICY users_delete_authenticated ON public.users
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.user_id()) = id::text);
+
+    CREATE POLICY users_insert_authenticated ON public.users
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = id::text);
+
+    CREATE POLICY users_select_authenticated ON public.users
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = id::text);
+
+    CREATE POLICY users_update_authenticated ON public.users
+        FOR UPDATE TO authenticated
+        USING ((SELECT auth.user_id()) = id::text)
+        WITH CHECK ((SELECT auth.user_id()) = id::text);
+
+    GRANT USAGE ON SCHEMA public TO authenticated;
+
+    GRANT SELECT ON TABLE public.tenants TO authenticated;
+
+    GRANT INSERT ON TABLE public.tenants TO authenticated;
+
+    GRANT UPDATE ON TABLE public.tenants TO authenticated;
+
+    GRANT DELETE ON TABLE public.tenants TO authenticated;
+
+    GRANT SELECT ON TABLE public.users TO authenticated;
+
+    GRANT INSERT ON TABLE public.users TO authenticated;
+
+    GRANT UPDATE ON TABLE public.users TO authenticated;
+
+    GRANT DELETE ON TABLE public.users TO authenticated;
+    ");
+}
+
+#[test]
+fn paragraphs_follow_their_notes() {
+    insta::assert_snapshot!(tables(NOTES), @r"
+    CREATE TABLE public.notes (
+        id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+        owner_id text DEFAULT auth.user_id() NOT NULL,
+        title text NOT NULL,
+        shared boolean DEFAULT false NOT NULL,
+        CONSTRAINT notes_pkey PRIMARY KEY (id)
+    );
+
+    ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY;
+
+    ALTER TABLE public.notes FORCE ROW LEVEL SECURITY;
+
+    CREATE INDEX notes_owner_id_idx ON public.notes (owner_id);
+
+    CREATE TABLE public.paragraphs (
+        id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+        note_id bigint NOT NULL,
+        content text NOT NULL,
+        CONSTRAINT paragraphs_pkey PRIMARY KEY (id)
+    );
+
+    ALTER TABLE public.paragraphs ENABLE ROW LEVEL SECURITY;
+
+    ALTER TABLE public.paragraphs FORCE ROW LEVEL SECURITY;
+
+    CREATE INDEX paragraphs_note_id_idx ON public.paragraphs (note_id);
+
+    ALTER TABLE public.paragraphs ADD CONSTRAINT paragraphs_note_id_fkey FOREIGN KEY (note_id) REFERENCES public.notes (id);
+
+    CREATE POLICY notes_delete_authenticated ON public.notes
+        FOR DELETE TO authenticated
+        USING ((SELECT auth.user_id()) = owner_id);
+
+    CREATE POLICY notes_insert_authenticated ON public.notes
+        FOR INSERT TO authenticated
+        WITH CHECK ((SELECT auth.user_id()) = owner_id);
+
+    CREATE POLICY notes_select_authenticated ON public.notes
+        FOR SELECT TO authenticated
+        USING ((SELECT auth.user_id()) = owner_id);
+
+    CREATE POLICY notes_select_authenticated_2 ON public.notes
+        FOR SELECT TO authenticated
+        USING (shared = true);
+
+    CREATE POLICY notes_update_authenticated ON public.notes
+        FOR UPDATE TO authenticated
+        USING ((SELECT auth.user_id()) = owner_id)
+        WITH CHECK ((SELECT auth.user_id()) = owner_id);
+
+    CREATE POLICY paragraphs_delete_authenticated ON public.paragraphs
+        FOR DELETE TO authenticated
+        USING (note_id in (select id from notes where owner_id = (SELECT auth.user_id())));
+
+    CREATE POLICY paragraphs_insert_authenticated ON public.paragraphs
+        FOR INSERT TO authenticated
+        WITH CHECK (note_id in (select id from notes where owner_id = (SELECT auth.user_id())));
+
+    CREATE POLICY paragraphs_select_authenticated ON public.paragraphs
+        FOR SELECT TO authenticated
+        USING (note_id in (select id from notes where owner_id = (SELECT auth.user_id())));
+
+    CREATE POLICY paragraphs_update_authenticated ON public.paragraphs
+        FOR UPDATE TO authenticated
+        USING (note_id in (select id from notes where owner_id = (SELECT auth.user_id())))
+        WITH CHECK (note_id in (select id from notes where owner_id = (SELECT auth.user_id())));
+
+    GRANT USAGE ON SCHEMA public TO authenticated;
+
+    GRANT SELECT ON TABLE public.notes TO authenticated;
+
+    GRANT INSERT ON TABLE public.notes TO authenticated;
+
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
+
+    GRANT DELETE ON TABLE public.notes TO authenticated;
+
+    GRANT SELECT ON TABLE public.paragraphs TO authenticated;
+
+    GRANT INSERT ON TABLE public.paragraphs TO authenticated;
+
+    GRANT UPDATE ON TABLE public.paragraphs TO authenticated;
+
+    GRANT DELETE ON TABLE public.paragraphs TO authenticated;
+    ");
+}
+
+#[test]
+fn no_models_are_no_script() {
+    assert_eq!(script(&schema("")), "");
+}

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use authz::SigningError;
 
+use authz_migrate::migration::MigrationError;
 use crate::cli::{Command, Format, ModelArgs};
 use crate::diagnostics::Diagnostic;
 use crate::drift::DriftError;
@@ -106,6 +107,9 @@ pub enum CommandError {
     /// The terminal is gone.
     #[error("the output cannot be written")]
     Output(#[from] io::Error),
+    /// There is no migration from what the migrations so far declare to what the models do.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     /// The models have mistakes.
     #[error("{} in the models", count(.0.len(), "mistake"))]
     Models(Vec<Diagnostic>),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use authz_migrate::migration::Migration;
 use authz_schema::lock::{Lock, LockError};
+use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
 use authz_sql::Ident;
 use authz_sql::QualifiedName;
@@ -147,6 +148,7 @@ impl Folder {
         name: &str,
         migration: &Migration,
         schema: &Schema,
+        rings: Renames,
     ) -> Result<Vec<PathBuf>, FolderError> {
         let (first, digits) = self.next_version()?;
         fs::create_dir_all(&self.path).map_err(|source| FolderError::Write {
@@ -166,6 +168,7 @@ impl Folder {
         let lock = Lock {
             schema: schema.clone(),
             last_migration,
+            rings,
         };
         let lock = lock.to_text().map_err(|source| FolderError::Lock {
             path: lock_path.clone(),
@@ -379,9 +382,10 @@ mod tests {
         let migration = Migration {
             parts: vec![part(""), part("validate")],
             hazards: Vec::new(),
+            rings: Renames::default(),
         };
         assert!(matches!(
-            folder.write("x", &migration, &Schema::default()),
+            folder.write("x", &migration, &Schema::default(), Renames::default()),
             Err(FolderError::Write { .. })
         ));
         assert_eq!(folder.file_names().unwrap(), [LOCK]);

@@ -41,13 +41,13 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
     if let Some(base) = &arguments.base {
         problems.extend(history::problems_since(&folder, base)?);
     }
-    let lock = lock.schema;
+    let (rings, lock) = (lock.rings, lock.schema);
     let pending = Migration::with_renames(
         &lock,
         &models.schema,
-        &models.renames,
+        &models.renames.without(&rings),
         &project.config.lock_timeout,
-    );
+    )?;
     let differences = if arguments.no_replay {
         Vec::new()
     } else {

@@ -58,9 +58,10 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
     let Some(migration) = Migration::with_renames(
         &lock.schema,
         &models.schema,
-        &models.renames,
+        &models.renames.without(&lock.rings),
         &project.config.lock_timeout,
-    ) else {
+    )?
+    else {
         return Ok(generated);
     };
     generated.hazards.clone_from(&migration.hazards);
@@ -73,7 +74,10 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
     if !arguments.dry_run {
         let refused = without_consent(&migration.hazards, &arguments.allow);
         if refused.is_empty() || words && asked(&refused, err)? {
-            let written = folder.write(&arguments.name, &migration, &models.schema)?;
+            // What was remembered is kept as long as the attribute stands.
+            let mut rings = models.renames.without(&models.renames.without(&lock.rings));
+            rings.extend(migration.rings.clone());
+            let written = folder.write(&arguments.name, &migration, &models.schema, rings)?;
             generated.written = written.iter().map(|path| shown(path)).collect();
         } else {
             generated.refused = refused;

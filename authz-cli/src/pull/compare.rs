@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_migrate::diff::{Delta, SchemaDiff, TableDiff};
-use authz_migrate::plan::Plan;
+use authz_migrate::migration::{MigrationError, statements_between};
 use authz_schema::schema::{Column, Command, Constraint, Grant, Index, Policy, Schema, Table};
 use authz_sql::Ident;
 
@@ -29,17 +29,15 @@ impl Alignment {
     }
 
     /// The statements in order, without semicolons.
-    pub(super) fn statements(self) -> Vec<String> {
-        let diff = SchemaDiff::of(&self.old, &self.new);
-        let plan = Plan::of(&diff);
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError`] where no order of statements leads there.
+    pub(super) fn statements(self) -> Result<Vec<String>, MigrationError> {
         // A namespace holds more than what models declare.
-        let planned = plan
-            .statements()
-            .filter(|sql| !sql.starts_with("REVOKE USAGE ON SCHEMA"));
-        self.before
-            .into_iter()
-            .chain(planned.map(str::to_owned))
-            .collect()
+        let mut planned = statements_between(&self.old, &self.new)?;
+        planned.retain(|sql| !sql.starts_with("REVOKE USAGE ON SCHEMA"));
+        Ok(self.before.into_iter().chain(planned).collect())
     }
 }
 

@@ -61,7 +61,7 @@ impl Database {
 
     /// Makes all that a schema declares, from nothing.
     pub(crate) async fn build(&mut self, schema: &Schema) {
-        self.execute(&script(schema)).await;
+        self.execute(&script(schema).unwrap()).await;
     }
 
     /// Applies the migrations of a package that have not run yet.

@@ -154,7 +154,7 @@ each_case! {
     identity_by_default {
         old: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity)] number: i64"),
         new: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity = \"by default\")] number: i64"),
-        allow: [],
+        allow: ["authz-widens"],
     }
 
     // Keys.
@@ -181,7 +181,7 @@ each_case! {
         new: concat!(plain_orders!("#[table(unique(id, user_id))]\n#[rls(owner = \"user_id\")]", ""),
             "#[derive(Table)]\n#[table(foreign_key(order_id, user_id, references = \"orders(id, user_id)\", on_delete = \"cascade\"))]\n\
              #[rls(owner = \"user_id\")]\nstruct Line { order_id: i64, user_id: String }\n"),
-        allow: [],
+        allow: ["authz-widens"],
     }
 
     // Policies.

@@ -15,6 +15,7 @@ use crate::plan::only_adds_values;
 use crate::render;
 use authz_schema::schema::{Constraint, ConstraintKind, Index, Schema, Table, TableName, generated_name};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 /// The parts of a migration: where the main file leads, and the files after it.
 #[derive(Debug)]
@@ -197,7 +198,7 @@ impl<'a> Later<'a> {
             let parts = [main.name.name.as_str(), new.name.as_str(), "not_null", "check"];
             let check = Constraint {
                 name: free_name(&parts, taken).unwrap_or_else(|| new.name.clone()),
-                kind: ConstraintKind::Check(format!("{} IS NOT NULL", new.name)),
+                kind: ConstraintKind::Check(Expression::unchecked(format!("{} IS NOT NULL", new.name))),
             };
             if let Some(column) = main.columns.iter_mut().find(|column| column.name == new.name) {
                 column.not_null = false;
@@ -371,7 +372,10 @@ fn unique_index(name: Ident, columns: &[Ident]) -> Index {
         unique: true,
         ..Index::new(
             name,
-            columns.iter().map(Ident::to_string).collect(),
+            columns
+                .iter()
+                .map(|name| Expression::unchecked(name.to_string()))
+                .collect(),
             columns.to_vec(),
         )
     }

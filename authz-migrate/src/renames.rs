@@ -12,6 +12,7 @@ use crate::hazard::{Hazard, HazardKind};
 use crate::render;
 use authz_schema::schema::{Constraint, ConstraintKind, Policy, Schema, Table, TableName, TypeName};
 use authz_sql::QualifiedName;
+use authz_sql::expression::Expression;
 use authz_sql::words;
 use authz_sql::{Ident, MAX_IDENT_BYTES, literal};
 
@@ -202,9 +203,12 @@ impl Renaming {
     /// Writes policies anew whose subqueries select a renamed column: PostgreSQL goes on to call the result by the old name,
     /// so that the text of the policy would not be that of a new database.
     fn subqueries(&self, table: &Table, wanted: &Table) -> impl Iterator<Item = String> {
-        let selects = |text: &String| {
-            words::mentions(&text.to_lowercase(), "from")
-                && self.columns.iter().any(|(_, to, _)| words::names(text, to))
+        let selects = |text: &Expression| {
+            text.has_subquery()
+                && self
+                    .columns
+                    .iter()
+                    .any(|(_, to, _)| words::names(text.as_str(), to))
         };
         table
             .policies
@@ -258,7 +262,7 @@ fn rename_table(schema: &mut Schema, from: &TableName, to: &TableName) {
             }
         }
         texts(table, |text| {
-            *text = words::rename(text, &from.name, &to.name);
+            *text = Expression::unchecked(words::rename(text.as_str(), &from.name, &to.name));
         });
     }
 }
@@ -279,7 +283,9 @@ fn rename_enum(schema: &mut Schema, from: &TypeName, to: &TypeName) {
 }
 
 fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Ident) {
-    let replace = |text: &mut String| *text = words::rename(text, from, to);
+    let replace = |text: &mut Expression| {
+        *text = Expression::unchecked(words::rename(text.as_str(), from, to));
+    };
     let rename = |column: &mut Ident| {
         if column == from {
             *column = to.clone();
@@ -330,14 +336,14 @@ fn rename_column(schema: &mut Schema, table: &TableName, from: &Ident, to: &Iden
         } else {
             let expressions = other.policies.iter_mut().flat_map(expressions_mut);
             expressions
-                .filter(|text| words::names(text, &table.name))
+                .filter(|text| words::names(text.as_str(), &table.name))
                 .for_each(replace);
         }
     }
 }
 
 /// Applies a change to each expression of a table.
-fn texts(table: &mut Table, change: impl Fn(&mut String)) {
+fn texts(table: &mut Table, change: impl Fn(&mut Expression)) {
     for column in &mut table.columns {
         column.generated.iter_mut().for_each(&change);
     }
@@ -351,7 +357,7 @@ fn texts(table: &mut Table, change: impl Fn(&mut String)) {
     }
 }
 
-fn expressions_mut(policy: &mut Policy) -> impl Iterator<Item = &mut String> {
+fn expressions_mut(policy: &mut Policy) -> impl Iterator<Item = &mut Expression> {
     policy.using.iter_mut().chain(&mut policy.with_check)
 }
 

@@ -3,7 +3,7 @@
 //! A schema takes the texts of the one before it where they are only spelled otherwise, so that nothing behind sees a change.
 
 use authz_schema::schema::{Column, ConstraintKind, Schema, Table};
-use authz_sql::expression::alike;
+use authz_sql::expression::Expression;
 
 /// The new schema with the old one's texts where they say the same.
 pub(crate) fn kept(old: &Schema, new: &Schema) -> Schema {
@@ -47,14 +47,14 @@ fn keep_column(old: &Column, new: &mut Column) {
     keep_optional(old.generated.as_ref(), &mut new.generated);
 }
 
-fn keep_optional(old: Option<&String>, new: &mut Option<String>) {
+fn keep_optional(old: Option<&Expression>, new: &mut Option<Expression>) {
     if let (Some(old), Some(new)) = (old, new) {
         keep(old, new);
     }
 }
 
-fn keep(old: &str, new: &mut String) {
-    if alike(old, new) {
+fn keep(old: &Expression, new: &mut Expression) {
+    if old.same(new) {
         old.clone_into(new);
     }
 }

@@ -8,8 +8,7 @@ use crate::hazard::HazardKind;
 use crate::render;
 use authz_schema::schema::{Grant, Policy, Table, TableName};
 use authz_sql::Ident;
-use authz_sql::expression::implies;
-use authz_sql::words::mentions;
+use authz_sql::expression::Expression;
 
 /// Which way access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,7 +201,7 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
     let ways: Vec<Direction> = clauses
         .into_iter()
         .filter(|(old, new)| old != new)
-        .map(|(old, new)| clause_change(old.as_deref(), new.as_deref()))
+        .map(|(old, new)| clause_change(old.as_ref(), new.as_ref()))
         .collect();
     let message = format!("changes {what}");
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
@@ -226,17 +225,18 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
 }
 
 /// Which way a change of USING or WITH CHECK goes. A clause that comes or goes leaves another in charge.
-fn clause_change(old: Option<&str>, new: Option<&str>) -> Direction {
+fn clause_change(old: Option<&Expression>, new: Option<&Expression>) -> Direction {
     match (old, new) {
-        (Some(old), Some(new)) if implies(new, old) => Direction::Narrows,
-        (Some(old), Some(new)) if implies(old, new) => Direction::Widens,
+        (Some(old), Some(new)) if new.implies(old) => Direction::Narrows,
+        (Some(old), Some(new)) if old.implies(new) => Direction::Widens,
         _ => Direction::Unknown,
     }
 }
 
 fn texts(old: &Policy, new: &Policy) -> String {
     let text = |policy: &Policy| {
-        let clause = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!("{word} ({text})"));
+        let clause =
+            |word: &str, text: &Option<Expression>| text.as_ref().map(|text| format!("{word} ({text})"));
         let clauses = [
             clause("USING", &policy.using),
             clause("WITH CHECK", &policy.with_check),
@@ -262,13 +262,10 @@ fn must_rebuild(old: &Policy, new: &Policy) -> bool {
         || (old.with_check.is_some() && new.with_check.is_none())
 }
 
-fn expressions(policy: &Policy) -> impl Iterator<Item = &str> {
-    [&policy.using, &policy.with_check]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
+fn expressions(policy: &Policy) -> impl Iterator<Item = &Expression> {
+    [&policy.using, &policy.with_check].into_iter().flatten()
 }
 
 pub(super) fn reads_other_tables(policy: &Policy) -> bool {
-    expressions(policy).any(|text| mentions(&text.to_lowercase(), "from"))
+    expressions(policy).any(Expression::has_subquery)
 }

@@ -12,7 +12,8 @@ use authz_schema::schema::{
 };
 use authz_sql::Ident;
 use authz_sql::QualifiedName;
-use authz_sql::words::names;
+use authz_sql::expression::Expression;
+use authz_sql::words;
 
 /// The columns and functions that change under what stands on them.
 #[derive(Debug, Default)]
@@ -120,7 +121,7 @@ impl<'a> Reworked<'a> {
                 && new
                     .condition
                     .as_ref()
-                    .is_some_and(|text| reworked.calls_claim(text))
+                    .is_some_and(|text| reworked.calls_claim(text.as_str()))
             {
                 reworked.members.insert(name);
             }
@@ -130,12 +131,14 @@ impl<'a> Reworked<'a> {
 
     /// Whether a text calls a function of a claim that is dropped and made again.
     pub(super) fn calls_claim(&self, text: &str) -> bool {
-        self.claims.iter().any(|function| names(text, &function.name))
+        self.claims
+            .iter()
+            .any(|function| words::names(text, &function.name))
     }
 
     /// Whether an expression calls a function that is dropped and made again.
-    pub(super) fn calls_remade(&self, text: &str) -> bool {
-        self.calls_claim(text) || self.functions.iter().any(|function| names(text, &function.name))
+    pub(super) fn calls_remade(&self, text: &Expression) -> bool {
+        self.calls_claim(text.as_str()) || self.functions.iter().any(|function| names(text, &function.name))
     }
 
     fn is_regenerated(&self, table: &'a Table, old: &Column, new: &Column) -> bool {
@@ -222,17 +225,21 @@ impl<'a> Reworked<'a> {
 
     /// Whether an index of the table has to step aside.
     pub(super) fn moves_index(&self, table: &TableName, index: &Index) -> bool {
-        let expressions: Vec<&String> = index.keys.iter().chain(&index.predicate).collect();
+        let expressions: Vec<&Expression> = index.keys.iter().chain(&index.predicate).collect();
         index.columns.iter().any(|column| {
             let in_text = || {
                 expressions
                     .iter()
-                    .any(|text| **text != column.to_string() && names(text, column))
+                    .any(|text| text.as_str() != column.to_string() && names(text, column))
             };
             self.regenerated.contains(&(table, column))
                 || (self.retyped.contains(&(table, column)) && in_text())
         })
     }
+}
+
+fn names(text: &Expression, name: &Ident) -> bool {
+    words::names(text.as_str(), name)
 }
 
 /// Whether every old value is still there, in the same order.

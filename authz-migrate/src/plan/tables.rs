@@ -324,7 +324,7 @@ impl Plan {
         }
         if column.identity.is_some()
             || column.generated.is_some()
-            || column.default.as_deref().is_some_and(may_be_volatile)
+            || column.default.as_ref().is_some_and(may_be_volatile)
         {
             let why = format!(
                 "adds {table}.{} with a value of its own for each row",

@@ -1210,7 +1210,7 @@ fn a_value_that_an_enum_gains_comes_before_what_uses_it() {
         let columns = schema.tables.values_mut().flat_map(|table| &mut table.columns);
         for column in columns.filter(|column| column.name == name("title")) {
             column.column_type = mood.name.to_string();
-            column.default = Some(default.to_owned());
+            column.default = Some(authz_sql::expression::Expression::unchecked(default));
         }
         schema.enums.insert(mood.name.clone(), mood);
         schema

@@ -15,7 +15,6 @@ use std::process::ExitCode;
 
 use authz::SigningError;
 
-use authz_migrate::migration::MigrationError;
 use crate::cli::{Command, Format, ModelArgs};
 use crate::diagnostics::Diagnostic;
 use crate::drift::DriftError;
@@ -27,6 +26,7 @@ use crate::progress::count;
 use crate::project::{Project, ProjectError, ProjectOptions};
 use crate::pull::PullError;
 use crate::replay::ReplayError;
+use authz_migrate::migration::MigrationError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -187,9 +187,7 @@ async fn declared(server: &Server, name: &str, lock: &Schema) -> Result<Catalogu
         .await
         .map_err(PullError::Database)?;
     let script = migration::script(lock).map_err(PullError::Plan)?;
-    let mut connection = run(name, script)
-        .await
-        .map_err(PullError::Database)?;
+    let mut connection = run(name, script).await.map_err(PullError::Database)?;
     introspect::read(&mut connection, &[]).await
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use authz_schema::schema::{Constraint, ConstraintKind, ForeignKey, Index, Policy, Schema, Table, TableName, TypeName};
+use authz_schema::schema::{
+    Constraint, ConstraintKind, ForeignKey, Index, Policy, Schema, Table, TableName, TypeName,
+};
+use authz_sql::expression::Expression;
 use authz_sql::{AUTH, Ident, MEMBERS, QualifiedName};
 
 use crate::object::Object;
@@ -110,10 +113,8 @@ impl Dependencies {
         let mut open = vec![object];
         while let Some(at) = open.pop() {
             for (on, _) in self.needs(at) {
-                let is_function = matches!(
-                    on,
-                    Object::Function(_) | Object::Claim(_) | Object::Membership(_)
-                );
+                let is_function =
+                    matches!(on, Object::Function(_) | Object::Claim(_) | Object::Membership(_));
                 if is_function && found.insert(on.clone()) {
                     open.push(on);
                 }
@@ -202,7 +203,7 @@ impl Reader<'_> {
     }
 
     /// What an expression refers to. `item` is the enum type that it gives.
-    fn text(&mut self, object: &Object, text: &str, home: Option<&TableName>, item: Option<TypeName>) {
+    fn text(&mut self, object: &Object, text: &Expression, home: Option<&TableName>, item: Option<TypeName>) {
         let mut types = texts::types_in(text, home, self.catalog);
         types.extend(item);
         for target in texts::references(text, home, self.catalog) {

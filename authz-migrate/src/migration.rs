@@ -181,7 +181,13 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
     let mut undo = |statements: Vec<Statement>| {
         let mut sentences = Vec::new();
         for statement in statements {
-            let catalog = if matches!(statement, Statement::CreateIndex { concurrently: true, .. }) {
+            let catalog = if matches!(
+                statement,
+                Statement::CreateIndex {
+                    concurrently: true,
+                    ..
+                }
+            ) {
                 &old_catalog
             } else {
                 &catalog
@@ -214,7 +220,10 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
         });
     }
     for node in of(Level::Sweep) {
-        let Statement::DropIndex { table, index: name, .. } = &node.statement else {
+        let Statement::DropIndex {
+            table, index: name, ..
+        } = &node.statement
+        else {
             continue;
         };
         let old = there.old.schema.tables.get(table);
@@ -337,7 +346,9 @@ pub fn script(schema: &Schema) -> Result<String, MigrationError> {
 /// [`MigrationError::Plan`] where statements wait for each other.
 pub fn statements_between(old: &Schema, new: &Schema) -> Result<Vec<String>, MigrationError> {
     let World { old, new, .. } = World::of(old, new, &Renames::default()).map_err(MigrationError::Renames)?;
-    Ok(whole(&plan(&old, &new, Mode::Plain).map_err(MigrationError::Plan)?))
+    Ok(whole(
+        &plan(&old, &new, Mode::Plain).map_err(MigrationError::Plan)?,
+    ))
 }
 
 /// The statements that make a whole schema, without semicolons.

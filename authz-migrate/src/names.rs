@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use authz_schema::schema::{
-    ClaimFunction, Column, Constraint, ConstraintKind, EnumType, ForeignKey, Grant, Index, Membership, Policy, Table,
-    TableName, TypeName,
+    ClaimFunction, Column, Constraint, ConstraintKind, EnumType, ForeignKey, Grant, Index, Membership,
+    Policy, Table, TableName, TypeName,
 };
+use authz_sql::expression::Expression;
 use authz_sql::{Ident, QualifiedName};
 
 use crate::object::Object;
@@ -54,7 +55,10 @@ impl Names {
 
     /// What the server calls an object.
     pub(crate) fn of(&self, object: &Object) -> Name {
-        self.names.get(object).cloned().unwrap_or_else(|| own_name(object))
+        self.names
+            .get(object)
+            .cloned()
+            .unwrap_or_else(|| own_name(object))
     }
 
     /// All that have another name.
@@ -112,10 +116,7 @@ impl Names {
     }
 
     pub(crate) fn constraint(&self, table: &TableName, constraint: &Ident) -> Ident {
-        self.part(
-            Object::Constraint(table.clone(), constraint.clone()),
-            constraint,
-        )
+        self.part(Object::Constraint(table.clone(), constraint.clone()), constraint)
     }
 
     pub(crate) fn policy(&self, table: &TableName, policy: &Ident) -> Ident {
@@ -153,19 +154,21 @@ impl Names {
     /// An expression of a table.
     pub(crate) fn text(
         &self,
-        text: &str,
+        text: &Expression,
         home: Option<&TableName>,
         item: Option<&TypeName>,
         catalog: &Catalog,
-    ) -> String {
+    ) -> Expression {
         if self.names.is_empty() {
-            return text.to_owned();
+            return text.clone();
         }
         let types = texts::types_in(text, home, catalog);
         texts::rewritten(text, home, catalog, |target| {
             let to = match target {
                 Target::Table(name) => Target::Table(self.table(name)),
-                Target::Column(table, column) => Target::Column(self.table(table), self.column(table, column)),
+                Target::Column(table, column) => {
+                    Target::Column(self.table(table), self.column(table, column))
+                }
                 Target::Type(name) => Target::Type(self.item(name)),
                 Target::Text(value) => {
                     let types = item.iter().copied().chain(&types);
@@ -186,7 +189,7 @@ impl Names {
             return column.clone();
         }
         let item = catalog.enum_of(&column.column_type);
-        let text = |text: &String| self.text(text, Some(table), item.as_ref(), catalog);
+        let text = |text: &Expression| self.text(text, Some(table), item.as_ref(), catalog);
         Column {
             name: self.column(table, &column.name),
             column_type: self.sql_type(&column.column_type),
@@ -325,7 +328,9 @@ impl Names {
         let mut said = message;
         for (object, name) in &self.names {
             let (own, name) = match (object, name) {
-                (Object::Table(own) | Object::Enum(own), Name::Qualified(name)) => (own.to_string(), name.to_string()),
+                (Object::Table(own) | Object::Enum(own), Name::Qualified(name)) => {
+                    (own.to_string(), name.to_string())
+                }
                 (
                     Object::Column(_, own)
                     | Object::Index(_, own)
@@ -356,4 +361,3 @@ fn own_name(object: &Object) -> Name {
         _ => Name::Label(String::new()),
     }
 }
-

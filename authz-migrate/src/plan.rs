@@ -209,7 +209,9 @@ pub(crate) fn plan(old: &State, new: &State, mode: Mode) -> Result<Planned, Plan
                         .nodes
                         .get(*at)
                         .map(|node| write(&node.statement, &mut names, &builder.new_catalog));
-                    let first = texts.and_then(|texts| texts.into_iter().next()).unwrap_or_default();
+                    let first = texts
+                        .and_then(|texts| texts.into_iter().next())
+                        .unwrap_or_default();
                     first.lines().next().unwrap_or_default().to_owned()
                 };
                 return Err(PlanError {

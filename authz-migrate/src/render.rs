@@ -5,6 +5,7 @@ use authz_schema::schema::{
     Index, Membership, Policy, Table, TableName, TypeName,
 };
 use authz_sql::MEMBERS;
+use authz_sql::expression::Expression;
 use authz_sql::{Ident, literal};
 
 /// CREATE TABLE with its columns and all constraints but foreign keys, which may point at tables that come later.
@@ -106,10 +107,10 @@ pub(crate) fn rename_not_null(table: &TableName, columns: &[(Ident, String)]) ->
 }
 
 /// A default, in parentheses where a comment or an operator could run into what follows.
-pub(crate) fn default_value(default: &str) -> String {
+pub(crate) fn default_value(default: &Expression) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.'():, {}".contains(c);
-    if default.chars().all(plain) && !default.contains(" ") {
-        default.to_owned()
+    if default.as_str().chars().all(plain) && !default.as_str().contains(" ") {
+        default.to_string()
     } else {
         in_parentheses(default)
     }
@@ -173,7 +174,15 @@ fn index_statement(table: &TableName, index: &Index, how: &str) -> String {
     if let Some(method) = &index.method {
         sql.push_str(&format!(" USING {method}"));
     }
-    sql.push_str(&format!(" ({})", index.keys.join(", ")));
+    sql.push_str(&format!(
+        " ({})",
+        index
+            .keys
+            .iter()
+            .map(Expression::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    ));
     if !index.include.is_empty() {
         sql.push_str(&format!(" INCLUDE ({})", names(&index.include)));
     }
@@ -225,7 +234,7 @@ pub(crate) fn alter_policy(table: &TableName, policy: &Policy) -> String {
 }
 
 fn clauses(policy: &Policy) -> String {
-    let clause = |words: &str, expression: &Option<String>| {
+    let clause = |words: &str, expression: &Option<Expression>| {
         expression
             .as_ref()
             .map(|text| format!("\n    {words} {}", in_parentheses(text)))
@@ -372,7 +381,11 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a Ident>) -> String {
 }
 
 /// An expression in parentheses; a line comment inside cannot swallow the closing one.
-fn in_parentheses(expression: &str) -> String {
-    let end = if expression.contains("--") { "\n" } else { "" };
+fn in_parentheses(expression: &Expression) -> String {
+    let end = if expression.as_str().contains("--") {
+        "\n"
+    } else {
+        ""
+    };
     format!("({expression}{end})")
 }

@@ -74,19 +74,22 @@ impl expression::Catalog for Catalog {
 }
 
 /// What an expression of a table refers to.
-pub(crate) fn references(text: &str, home: Option<&TableName>, catalog: &Catalog) -> Vec<Target> {
-    let references = Expression::unchecked(text).references(home, catalog);
+pub(crate) fn references(text: &Expression, home: Option<&TableName>, catalog: &Catalog) -> Vec<Target> {
+    let references = text.references(home, catalog);
     references.into_iter().map(|reference| reference.target).collect()
 }
 
 /// The enum types that an expression names, or whose columns it reads: what a string in it may be a value of.
-pub(crate) fn types_in(text: &str, home: Option<&TableName>, catalog: &Catalog) -> BTreeSet<TypeName> {
-    if catalog.enums.is_empty() || !text.contains(['\'', '$']) {
+pub(crate) fn types_in(text: &Expression, home: Option<&TableName>, catalog: &Catalog) -> BTreeSet<TypeName> {
+    if catalog.enums.is_empty() || !text.as_str().contains(['\'', '$']) {
         return BTreeSet::new();
     }
     let references = references(text, home, catalog);
     let types = references.iter().filter_map(|target| match target {
-        Target::Column(table, column) => catalog.column_enums.get(&(table.clone(), column.clone())).cloned(),
+        Target::Column(table, column) => catalog
+            .column_enums
+            .get(&(table.clone(), column.clone()))
+            .cloned(),
         Target::Type(name) => catalog.enum_of(&name.to_string()),
         _ => None,
     });
@@ -95,61 +98,45 @@ pub(crate) fn types_in(text: &str, home: Option<&TableName>, catalog: &Catalog) 
 
 /// The text with other names for what it refers to.
 pub(crate) fn rewritten(
-    text: &str,
+    text: &Expression,
     home: Option<&TableName>,
     catalog: &Catalog,
     name: impl Fn(&Target) -> Option<Target>,
-) -> String {
-    let replaced = Expression::unchecked(text).rewritten(home, catalog, |target| {
+) -> Expression {
+    text.rewritten(home, catalog, |target| {
         Some(match name(target)? {
             Target::Table(name) | Target::Type(name) | Target::Function(name) => Replacement::Object(name),
             Target::Column(_, name) | Target::Unknown(name) => Replacement::Name(name),
             Target::Text(value) => Replacement::Text(value),
         })
-    });
-    replaced.as_str().to_owned()
-}
-
-/// Whether a text has a subquery with tables of its own.
-pub(crate) fn has_subquery(text: &str) -> bool {
-    Expression::unchecked(text).has_subquery()
-}
-
-/// Whether two texts say the same.
-pub(crate) fn same(one: &str, other: &str) -> bool {
-    one == other || Expression::unchecked(one).same(&Expression::unchecked(other))
+    })
 }
 
 /// Whether two texts that may be missing say the same.
-pub(crate) fn same_optional(one: Option<&String>, other: Option<&String>) -> bool {
+pub(crate) fn same_optional(one: Option<&Expression>, other: Option<&Expression>) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) => same(one, other),
+        (Some(one), Some(other)) => one.same(other),
         (None, None) => true,
         _ => false,
     }
 }
 
-/// Whether each row for which the first holds is one for which the second does.
-pub(crate) fn implies(one: &str, other: &str) -> bool {
-    Expression::unchecked(one).implies(&Expression::unchecked(other))
-}
-
 /// Takes the old text where the new one says the same.
-pub(crate) fn keep(old: &str, new: &mut String) {
-    if old != new && same(old, new) {
-        old.clone_into(new);
+pub(crate) fn keep(old: &Expression, new: &mut Expression) {
+    if old != new && old.same(new) {
+        new.clone_from(old);
     }
 }
 
 /// The same for texts that may be missing.
-pub(crate) fn keep_optional(old: Option<&String>, new: &mut Option<String>) {
+pub(crate) fn keep_optional(old: Option<&Expression>, new: &mut Option<Expression>) {
     if let (Some(old), Some(new)) = (old, new) {
         keep(old, new);
     }
 }
 
 /// The expression of a CHECK, to be changed.
-pub(crate) fn check_mut(constraint: &mut Constraint) -> Option<&mut String> {
+pub(crate) fn check_mut(constraint: &mut Constraint) -> Option<&mut Expression> {
     match &mut constraint.kind {
         ConstraintKind::Check(text) => Some(text),
         _ => None,
@@ -179,7 +166,9 @@ impl Body {
         let mut rest = String::new();
         let mut end = 0;
         for reference in &read.references {
-            if reference.range.start >= end && !matches!(reference.target, Target::Unknown(_) | Target::Text(_)) {
+            if reference.range.start >= end
+                && !matches!(reference.target, Target::Unknown(_) | Target::Text(_))
+            {
                 rest.push_str(function.sql.get(end..reference.range.start).unwrap_or_default());
                 rest.push('\u{1}');
                 end = reference.range.end;

@@ -183,7 +183,7 @@ fn name_parts(
         fresh,
     );
     let like_constraint = |a: &Constraint, b: &Constraint| match (a.check(), b.check()) {
-        (Some(a), Some(b)) => texts::same(a, b),
+        (Some(a), Some(b)) => a.same(b),
         _ => a.kind == b.kind,
     };
     rename(
@@ -220,7 +220,7 @@ fn like_index(a: &Index, b: &Index) -> bool {
     };
     a.is_like(&spelled)
         && a.keys.len() == b.keys.len()
-        && a.keys.iter().zip(&b.keys).all(|(a, b)| texts::same(a, b))
+        && a.keys.iter().zip(&b.keys).all(|(a, b)| a.same(b))
         && texts::same_optional(a.predicate.as_ref(), b.predicate.as_ref())
 }
 
@@ -334,7 +334,9 @@ pub(crate) fn split_enums(old: &mut State, new: &State) {
         let other = name.renamed(&fresh.ident());
         Rewrite::split(&mut old.schema, &name, &other);
         for body in old.bodies.values_mut() {
-            body.rename(|target| (*target == Target::Type(name.clone())).then(|| Target::Type(other.clone())));
+            body.rename(|target| {
+                (*target == Target::Type(name.clone())).then(|| Target::Type(other.clone()))
+            });
         }
         old.names.move_type(&name, &other);
     }
@@ -349,7 +351,8 @@ pub(crate) fn only_adds_values(old: &EnumType, new: &EnumType) -> bool {
 /// A function whose text differs in nothing but the new names of what it refers to is the same.
 fn keep_functions(old: &State, new: &mut State) {
     for (signature, function) in &mut new.schema.functions {
-        let (Some(before), Some(body)) = (old.schema.functions.get(signature), old.bodies.get(signature)) else {
+        let (Some(before), Some(body)) = (old.schema.functions.get(signature), old.bodies.get(signature))
+        else {
             continue;
         };
         let same = new.bodies.get(signature).is_some_and(|after| body.is_same(after));

@@ -142,7 +142,11 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
         S::DropExpression { table, column: name } => one(column(table, name, "DROP EXPRESSION")),
         S::SetDefault { table, column: new } => {
             let named = names.named_column(table, new, catalog);
-            let default = render::default_value(named.default.as_deref().unwrap_or("NULL"));
+            let default = named
+                .default
+                .as_ref()
+                .map(render::default_value)
+                .unwrap_or_default();
             one(column(table, &new.name, &format!("SET DEFAULT {default}")))
         }
         S::DropDefault { table, column: name } => one(column(table, name, "DROP DEFAULT")),
@@ -177,7 +181,11 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             how,
         } => {
             let named = names.named_constraint(table, constraint, catalog);
-            let later = if *how == Validation::Later { " NOT VALID" } else { "" };
+            let later = if *how == Validation::Later {
+                " NOT VALID"
+            } else {
+                ""
+            };
             let sql = alter(table, &format!("ADD {}{later}", render::constraint(&named)));
             if *how == Validation::NowBehindRowSecurity {
                 unhindered(&names.table(table), &named, sql)

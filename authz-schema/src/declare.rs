@@ -10,6 +10,7 @@ use crate::schema::{
     Policy, Role, Schema, Table, TableName, generated_name, is_led_by,
 };
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 use authz_sql::words;
 use authz_sql::{MEMBERS, QualifiedName};
 
@@ -60,7 +61,7 @@ pub struct MembershipUse {
     /// Its column with the user.
     pub user: Ident,
     /// Which memberships count.
-    pub condition: Option<String>,
+    pub condition: Option<Expression>,
     /// The columns that the condition names.
     pub condition_columns: BTreeSet<Ident>,
     /// The roles of the policy.
@@ -80,7 +81,10 @@ impl MembershipUse {
         if self.user.as_str() != "user_id" {
             parts.extend(["of", self.user.as_str()]);
         }
-        let condition = self.condition.as_deref().map(short_hash);
+        let condition = self
+            .condition
+            .as_ref()
+            .map(|condition| short_hash(condition.as_str()));
         parts.extend(condition.as_deref());
         generated_name(&parts)
     }
@@ -205,7 +209,8 @@ fn callers(tables: &BTreeMap<TableName, Table>, function: &Function) -> BTreeSet
     let name = &function.signature.name;
     let mut roles = BTreeSet::new();
     for policy in tables.values().flat_map(|table| &table.policies) {
-        let calls = |text: &String| {
+        let calls = |expression: &Expression| {
+            let text = expression.as_str();
             words::names(text, &name.name)
                 && (name.namespace.as_str() == "public" || words::names(text, &name.namespace))
         };
@@ -316,7 +321,7 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
         group: used.group.clone(),
         group_type: column(&used.group)?.column_type.clone(),
         user: used.user.clone(),
-        claim: claim.to_owned(),
+        claim: Expression::unchecked(claim),
         condition: used.condition.clone(),
         roles: BTreeSet::new(),
     })
@@ -361,7 +366,7 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
             command: Command::Select,
             restrictive: false,
             roles: BTreeSet::from([role]),
-            using: Some(format!("(SELECT {claim}) = {user}")),
+            using: Some(Expression::unchecked(format!("(SELECT {claim}) = {user}"))),
             with_check: None,
         });
         table.policies.sort_by(|a, b| a.name.cmp(&b.name));
@@ -371,9 +376,11 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
         && !is_led_by(&key, &table.constraints, &table.indexes)
         && let Ok(name) = Ident::new(generated_name(&[table.name.name.as_str(), user.as_str(), "idx"]))
     {
-        table
-            .indexes
-            .push(Index::new(name, vec![key], vec![user.clone()]));
+        table.indexes.push(Index::new(
+            name,
+            vec![Expression::unchecked(key)],
+            vec![user.clone()],
+        ));
         table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }

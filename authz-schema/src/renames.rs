@@ -37,7 +37,11 @@ impl Renames {
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
         fn left<T: Clone + PartialEq>(items: &[T], others: &[T]) -> Vec<T> {
-            items.iter().filter(|item| !others.contains(item)).cloned().collect()
+            items
+                .iter()
+                .filter(|item| !others.contains(item))
+                .cloned()
+                .collect()
         }
         Self {
             tables: left(&self.tables, &others.tables),

@@ -13,10 +13,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::lexical::fold;
+use super::lexical::{self, fold};
+use super::resolve::is_construct;
 use super::tree::{self, Node, SyntaxKind};
+use crate::Ident;
 
-use self::wrap::Call;
+use self::wrap::Wrapped;
 
 pub use self::alike::alike;
 pub use self::implies::implies;
@@ -92,6 +94,15 @@ pub struct ColumnRef {
     pub name: String,
 }
 
+/// A call of a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// The namespace that is written before the name.
+    pub namespace: Option<Ident>,
+    /// The function's own name.
+    pub name: Ident,
+}
+
 /// A column that an expression compares for equality with something that is the same for every row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Comparison {
@@ -162,6 +173,25 @@ impl Expression {
         self.root().is_some_and(|root| root.descendants().any(queries))
     }
 
+    /// The calls in it, in order. None for a text that cannot be parsed.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let nodes = self.root().into_iter().flat_map(Node::descendants);
+        let calls = nodes.filter_map(|node| self.callee(node));
+        let named = calls.filter_map(|(namespace, name)| {
+            Some(Call {
+                namespace: match namespace {
+                    Some(namespace) => Some(lexical::ident(&namespace)?),
+                    None => None,
+                },
+                name: lexical::ident(&name)?,
+            })
+        });
+        named
+            .filter(|call| call.namespace.is_some() || !is_construct(call.name.as_str()))
+            .collect()
+    }
+
     /// The tree; `None` for a text that is neither an expression nor the key of an index.
     fn root(&self) -> Option<&Node> {
         let parse = || {
@@ -179,14 +209,14 @@ impl Expression {
     /// whole of a subquery, or an item of FROM. `ANY (SELECT …)` would compare with the rows of the subquery, so that an
     /// array stands as `ANY (coalesce((SELECT …)))`, which the planner takes for the array itself.
     #[must_use]
-    pub fn wrapped(&self) -> String {
+    pub fn wrapped(&self) -> Self {
         let mut calls = Vec::new();
         if let Some(root) = self.root() {
             self.find_calls(&mut vec![root], &mut calls);
         }
         let mut sql = String::with_capacity(self.as_str().len() + 10 * calls.len());
         let mut end = 0;
-        for Call { range, is_array } in calls {
+        for Wrapped { range, is_array } in calls {
             let (before, after) = if is_array {
                 ("coalesce((SELECT ", "))")
             } else {
@@ -198,8 +228,11 @@ impl Expression {
             sql.push_str(after);
             end = range.end;
         }
+        if end == 0 {
+            return self.clone();
+        }
         sql.push_str(self.slice(&(end..self.as_str().len())));
-        sql
+        Self::unchecked(sql)
     }
 
     /// The columns that the expression names, in order, each once. Names inside a subquery that has a FROM clause
@@ -292,18 +325,6 @@ impl Expression {
             _ => None,
         }
     }
-}
-
-/// The functions that an expression calls with their namespaces, both folded as PostgreSQL folds them. None for a text that
-/// is no expression.
-#[must_use]
-pub fn qualified_calls(text: &str) -> Vec<(String, String)> {
-    let expression = Expression::unchecked(text);
-    let nodes = expression.root().into_iter().flat_map(Node::descendants);
-    let calls = nodes.filter_map(|node| expression.callee(node));
-    calls
-        .filter_map(|(namespace, name)| Some((namespace?, name)))
-        .collect()
 }
 
 /// The text as the name of an SQL type with single spaces, or `None` if it is not exactly one.

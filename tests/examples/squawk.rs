@@ -151,9 +151,12 @@ fn write(folder: &Path, old: &str, new: &str) {
     for (name, source) in [("old", old), ("new", new)] {
         let (schema, renames) = schemas::models(source);
         // Either side may be empty.
-        if let Some(migration) = Migration::with_renames(&before, &schema, &renames, &LockTimeout::default()).unwrap()
+        if let Some(migration) =
+            Migration::with_renames(&before, &schema, &renames, &LockTimeout::default()).unwrap()
         {
-            Folder::at(folder).write(name, &migration, &schema, Renames::default()).unwrap();
+            Folder::at(folder)
+                .write(name, &migration, &schema, Renames::default())
+                .unwrap();
         }
         before = schema;
     }

@@ -13,6 +13,7 @@ use authz_schema::schema::{
     TableName,
 };
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::introspect::{
     Catalogue, Generated, LiveColumn, LiveConstraint, LiveIdentity, LiveIndex, LiveTable,
@@ -376,6 +377,7 @@ fn settle_index(
                     format!("({}){order}", tidy::plain(expression))
                 }
             })
+            .map(Expression::unchecked)
             .collect(),
         include: live.include.clone(),
         predicate: live.predicate.as_deref().map(tidy::plain),

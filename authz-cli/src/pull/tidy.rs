@@ -92,8 +92,8 @@ pub(super) fn of_lock(sql: &str) -> Text {
 }
 
 /// The attribute's text for an expression outside of policies, which the model takes as it is.
-pub(super) fn plain(deparsed: &str) -> String {
-    without_parentheses(deparsed)
+pub(super) fn plain(deparsed: &str) -> Expression {
+    Expression::unchecked(without_parentheses(deparsed))
 }
 
 /// The expression of an index's key, and the operator class and order behind it.
@@ -103,23 +103,23 @@ pub(super) fn key_parts(key: &str) -> (&str, &str) {
 }
 
 /// The text of a default. The cast of a lone literal to the column's own type comes back by itself.
-pub(super) fn default(deparsed: &str, column_type: &str) -> String {
+pub(super) fn default(deparsed: &str, column_type: &str) -> Expression {
     let text = without_parentheses(deparsed);
     let literal = text
         .strip_suffix(column_type)
         .and_then(|rest| rest.strip_suffix("::"));
     match literal {
         Some(literal) if matches!(tokens(literal).as_slice(), [one] if one.starts_with('\'')) => {
-            literal.to_owned()
+            Expression::unchecked(literal)
         }
-        _ => text,
+        _ => Expression::unchecked(text),
     }
 }
 
 fn model_text(source: &str) -> Option<String> {
     Expression::parse(source, Place::Policy)
         .ok()
-        .map(|expression| expression.wrapped())
+        .map(|expression| expression.wrapped().to_string())
 }
 
 /// The text without spaces at its ends and parentheses around the whole.

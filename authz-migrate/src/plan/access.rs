@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use authz_schema::schema::{Grant, Policy, Table, TableName};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::{Builder, Op, Step};
 use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
 use crate::object::Object;
 use crate::statement::Statement;
-use crate::texts::implies;
 
 /// Which way access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Builder<'_> {
             if !old.policies.contains(policy) {
                 continue;
             }
-            let texts: Vec<&String> = policy.using.iter().chain(&policy.with_check).collect();
+            let texts: Vec<&Expression> = policy.using.iter().chain(&policy.with_check).collect();
             if self.is_aside(&Object::Policy(new.name.clone(), policy.name.clone())) {
                 self.drop_policy(&new.name, policy);
                 self.create_policy(&new.name, policy);
@@ -249,7 +249,7 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
     let ways: Vec<Direction> = clauses
         .into_iter()
         .filter(|(old, new)| old != new)
-        .map(|(old, new)| clause_change(old.as_deref(), new.as_deref()))
+        .map(|(old, new)| clause_change(old.as_ref(), new.as_ref()))
         .collect();
     let message = format!("changes {what}");
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
@@ -273,17 +273,18 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
 }
 
 /// Which way a change of USING or WITH CHECK goes. A clause that comes or goes leaves another in charge.
-fn clause_change(old: Option<&str>, new: Option<&str>) -> Direction {
+fn clause_change(old: Option<&Expression>, new: Option<&Expression>) -> Direction {
     match (old, new) {
-        (Some(old), Some(new)) if implies(new, old) => Direction::Narrows,
-        (Some(old), Some(new)) if implies(old, new) => Direction::Widens,
+        (Some(old), Some(new)) if new.implies(old) => Direction::Narrows,
+        (Some(old), Some(new)) if old.implies(new) => Direction::Widens,
         _ => Direction::Unknown,
     }
 }
 
 fn texts(old: &Policy, new: &Policy) -> String {
     let text = |policy: &Policy| {
-        let clause = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!("{word} ({text})"));
+        let clause =
+            |word: &str, text: &Option<Expression>| text.as_ref().map(|text| format!("{word} ({text})"));
         let clauses = [
             clause("USING", &policy.using),
             clause("WITH CHECK", &policy.with_check),

@@ -15,10 +15,7 @@ use crate::statement::Statement;
 
 impl Builder<'_> {
     pub(super) fn claims(&mut self) {
-        let (before, after) = (
-            self.old.schema.claim_callers(),
-            self.new.schema.claim_callers(),
-        );
+        let (before, after) = (self.old.schema.claim_callers(), self.new.schema.claim_callers());
         for delta in self.diff.claims.clone() {
             match delta {
                 Delta::Added(claim) => self.create_claim(claim, &after),

@@ -57,7 +57,11 @@ struct Doing {
 
 impl Doing {
     fn of(&self, object: &Object, op: Op) -> impl Iterator<Item = usize> + '_ {
-        self.nodes.get(&(object.clone(), op)).into_iter().flatten().copied()
+        self.nodes
+            .get(&(object.clone(), op))
+            .into_iter()
+            .flatten()
+            .copied()
     }
 
     /// What has to be over before something can stand on the object.
@@ -270,7 +274,13 @@ impl Edges {
                         }
                         // A label that a value has on its way to another type.
                         let to = match (&node.statement, object) {
-                            (Statement::Rename { to: Name::Label(label), .. }, Object::Value(item, _)) => {
+                            (
+                                Statement::Rename {
+                                    to: Name::Label(label),
+                                    ..
+                                },
+                                Object::Value(item, _),
+                            ) => {
                                 vec![(Space::Value(item.clone()), label.clone())]
                             }
                             _ => moved(object, new, &builder.new.schema),
@@ -298,7 +308,9 @@ impl Edges {
         }
         // What is in a namespace moves with its table.
         for (at, node) in builder.nodes.iter().enumerate() {
-            let Object::Table(table) = &node.object else { continue };
+            let Object::Table(table) = &node.object else {
+                continue;
+            };
             if node.op != Op::Rename || old.table(table).namespace == new.table(table).namespace {
                 continue;
             }
@@ -412,11 +424,7 @@ fn doing(builder: &Builder<'_>) -> Doing {
     let mut doing = Doing::default();
     for (at, node) in builder.nodes.iter().enumerate() {
         for object in std::iter::once(&node.object).chain(&node.folded) {
-            doing
-                .nodes
-                .entry((object.clone(), node.op))
-                .or_default()
-                .push(at);
+            doing.nodes.entry((object.clone(), node.op)).or_default().push(at);
         }
     }
     doing
@@ -425,7 +433,11 @@ fn doing(builder: &Builder<'_>) -> Doing {
 impl Builder<'_> {
     /// Gives an object a name that nothing has, so that another can take its own.
     fn name_aside(&mut self, object: &Object, taken: &mut BTreeSet<String>) {
-        let word = if matches!(object, Object::Enum(_)) { "former" } else { "old" };
+        let word = if matches!(object, Object::Enum(_)) {
+            "former"
+        } else {
+            "old"
+        };
         let from = self.old.names.of(object);
         let free = |name: &str| {
             let numbered = (1..).map(|number: u32| match number {
@@ -438,7 +450,9 @@ impl Builder<'_> {
                 .and_then(|name| Ident::new(name).ok())
         };
         let to = match &from {
-            Name::Qualified(name) => free(name.name.as_str()).map(|free| Name::Qualified(name.renamed(&free))),
+            Name::Qualified(name) => {
+                free(name.name.as_str()).map(|free| Name::Qualified(name.renamed(&free)))
+            }
             Name::Ident(name) => free(name.as_str()).map(Name::Ident),
             Name::Label(label) => free(label).map(|name| Name::Label(name.as_str().to_owned())),
         };

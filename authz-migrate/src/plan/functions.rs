@@ -104,7 +104,10 @@ impl Builder<'_> {
                     match user {
                         Object::Policy(..) if direct => return Some(true),
                         Object::Policy(..) => found = Some(false),
-                        Object::Function(_) | Object::Membership(_) | Object::Claim(_) | Object::Column(..) => {
+                        Object::Function(_)
+                        | Object::Membership(_)
+                        | Object::Claim(_)
+                        | Object::Column(..) => {
                             // A plain column stands on its type alone.
                             if seen.insert(user.clone()) {
                                 open.push((user.clone(), false));
@@ -153,7 +156,9 @@ impl Builder<'_> {
     pub(super) fn members_namespace(&mut self) {
         let (old, new) = (&self.old.schema, &self.new.schema);
         let (had, has) = (old.has_members_namespace(), new.has_members_namespace());
-        let Ok(namespace) = Ident::new(MEMBERS) else { return };
+        let Ok(namespace) = Ident::new(MEMBERS) else {
+            return;
+        };
         if has && !had {
             self.push(
                 Step::Namespaces,

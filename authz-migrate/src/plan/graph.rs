@@ -44,7 +44,8 @@ pub(super) fn sort(
             return Sorted::Order(order);
         }
         let knots = knots(&waiting, &edges.list, builder.nodes.len());
-        let within = |knot: &BTreeSet<usize>, from: usize, to: usize| knot.contains(&from) && knot.contains(&to);
+        let within =
+            |knot: &BTreeSet<usize>, from: usize, to: usize| knot.contains(&from) && knot.contains(&to);
         let before = edges.list.len();
         edges.list.retain(|(from, to, why)| {
             *why != Why::Wish || !knots.iter().any(|knot| within(knot, *from, *to))
@@ -54,14 +55,11 @@ pub(super) fn sort(
         }
         let mut again = false;
         for knot in &knots {
-            let inside = || {
-                edges
-                    .list
-                    .iter()
-                    .filter(|(from, to, _)| within(knot, *from, *to))
-            };
+            let inside = || edges.list.iter().filter(|(from, to, _)| within(knot, *from, *to));
             let holder = inside().find_map(|(_, _, why)| match why {
-                Why::Name(holder) if !cut.asides.contains(holder) && can_step_aside(holder) => Some(holder.clone()),
+                Why::Name(holder) if !cut.asides.contains(holder) && can_step_aside(holder) => {
+                    Some(holder.clone())
+                }
                 _ => None,
             });
             if let Some(holder) = holder {

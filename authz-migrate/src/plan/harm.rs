@@ -7,6 +7,7 @@ use authz_schema::schema::{Column, Constraint, ConstraintKind, Function, Index, 
 
 use crate::deps::{Dependencies, Need};
 use crate::object::Object;
+use crate::texts::Target;
 use crate::world::{State, column};
 
 /// What happens to an object under another one.
@@ -233,10 +234,8 @@ impl<'a> Spread<'a> {
 
     /// What a harm of `on` does to what stands on it.
     fn reach(&mut self, user: &Object, on: &Object, harm: Harm) {
-        let (Some(before), Some(after)) = (
-            self.before.get(user).copied(),
-            self.after.get(user).copied(),
-        ) else {
+        let (Some(before), Some(after)) = (self.before.get(user).copied(), self.after.get(user).copied())
+        else {
             return;
         };
         let is_known = self.old_needs.need(user, on) == Some(Need::Hard);
@@ -290,7 +289,8 @@ impl<'a> Spread<'a> {
                     return;
                 };
                 // One that becomes plain lets go of what it was generated from.
-                if before.generated.is_some() && after.generated.is_some() && !matches!(on, Object::Table(_)) {
+                if before.generated.is_some() && after.generated.is_some() && !matches!(on, Object::Table(_))
+                {
                     if harm == Harm::Stale {
                         self.harmed.stored.insert(user.clone());
                     }
@@ -320,7 +320,9 @@ impl<'a> Spread<'a> {
                 policy(self.old) != policy(self.new)
             }
             Object::Default(table, name) => {
-                let default = |schema: &'a Schema| column(schema, table, name).and_then(|column| column.default.as_ref());
+                let default = |schema: &'a Schema| {
+                    column(schema, table, name).and_then(|column| column.default.as_ref())
+                };
                 default(self.old) != default(self.new)
             }
             _ => false,
@@ -330,9 +332,19 @@ impl<'a> Spread<'a> {
 
 /// Whether an index is built anew for another type of a column: a plain key follows by itself.
 fn reads(index: &Index, on: &Object) -> bool {
-    let Object::Column(_, column) = on else { return true };
+    let Object::Column(_, column) = on else {
+        return true;
+    };
     let texts = index.keys.iter().chain(&index.predicate);
+    let names = |text: &authz_sql::expression::Expression| {
+        text.references(None, &())
+            .iter()
+            .any(|reference| match &reference.target {
+                Target::Column(_, name) | Target::Unknown(name) => name == column,
+                _ => false,
+            })
+    };
     texts
         .into_iter()
-        .any(|text| *text != column.to_string() && authz_sql::words::names(text, column))
+        .any(|text| text.as_str() != column.to_string() && names(text))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use authz_schema::schema::{Constraint, ConstraintKind, Index, TableName, generated_name};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::graph::Cut;
 use super::{Builder, Level, Mode, Node, Op, Planned, Step};
@@ -34,7 +35,10 @@ impl Builder<'_> {
             .collect();
         let mut later = Later {
             held: relation_names(self.old),
-            taken: relation_names(self.old).union(&relation_names(self.new)).cloned().collect(),
+            taken: relation_names(self.old)
+                .union(&relation_names(self.new))
+                .cloned()
+                .collect(),
             ..Later::default()
         };
         let mut main = Vec::new();
@@ -131,10 +135,8 @@ impl Builder<'_> {
         walk(&mut names, Level::Values, &self.new_catalog);
         for node in nodes.iter().filter(|node| node.level == Level::Values) {
             if let Statement::AddValue { item, .. } = &node.statement
-                && let (Some(before), Some(after)) = (
-                    values.schema.enums.get_mut(item),
-                    self.new.schema.enums.get(item),
-                )
+                && let (Some(before), Some(after)) =
+                    (values.schema.enums.get_mut(item), self.new.schema.enums.get(item))
             {
                 before.values.clone_from(&after.values);
             }
@@ -232,8 +234,7 @@ impl Later {
             Statement::DropConstraint { table, constraint } => {
                 let old = builder.old.schema.tables.get(&table);
                 let old = old.and_then(|old| old.constraints.iter().find(|known| known.name == constraint));
-                self.replaced
-                    .extend(old.map(|old| (table, old.clone())));
+                self.replaced.extend(old.map(|old| (table, old.clone())));
             }
             Statement::AddConstraint {
                 table, constraint, ..
@@ -254,12 +255,19 @@ impl Later {
         let namespace = builder.new.names.table(table).namespace;
         let wanted = builder.new.names.constraint(table, &new.name);
         let held = self.held.contains(&(namespace.clone(), wanted.clone()));
-        let name = if held { self.free(&namespace, &wanted, "new") } else { wanted };
+        let name = if held {
+            self.free(&namespace, &wanted, "new")
+        } else {
+            wanted
+        };
         let index = Index {
             unique: true,
             ..Index::new(
                 name.clone(),
-                columns.iter().map(Ident::to_string).collect(),
+                columns
+                    .iter()
+                    .map(|column| Expression::unchecked(column.to_string()))
+                    .collect(),
                 columns.clone(),
             )
         };
@@ -434,7 +442,7 @@ fn is_key(constraint: &Constraint) -> bool {
 pub(crate) fn not_null_check(name: &Ident, column: &Ident) -> Constraint {
     Constraint {
         name: name.clone(),
-        kind: ConstraintKind::Check(format!("{column} IS NOT NULL")),
+        kind: ConstraintKind::Check(Expression::unchecked(format!("{column} IS NOT NULL"))),
     }
 }
 

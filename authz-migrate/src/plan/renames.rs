@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use authz_schema::schema::{Table, TableName};
+use authz_sql::expression::Expression;
 use authz_sql::{Ident, MAX_IDENT_BYTES, literal};
 
 use super::{Builder, Op, Step};
@@ -38,7 +39,10 @@ impl Builder<'_> {
                 continue;
             };
             for value in values {
-                let (from, to) = (self.old.names.value(&old, &value), self.new.names.value(&new, &value));
+                let (from, to) = (
+                    self.old.names.value(&old, &value),
+                    self.new.names.value(&new, &value),
+                );
                 let has = self
                     .new
                     .schema
@@ -137,8 +141,12 @@ impl Builder<'_> {
             let (old_table, new_table) = (self.old.names.table(name), self.new.names.table(name));
             let moved = old_table.name != new_table.name;
             let kept = |column: &Ident| before.columns.iter().find(|old| old.name == *column);
-            let column_names =
-                |column: &Ident| (self.old.names.column(name, column), self.new.names.column(name, column));
+            let column_names = |column: &Ident| {
+                (
+                    self.old.names.column(name, column),
+                    self.new.names.column(name, column),
+                )
+            };
             let is_renamed = |column: &Ident| {
                 let (old, new) = column_names(column);
                 moved || old != new
@@ -187,9 +195,9 @@ impl Builder<'_> {
 
     /// Whether a policy that stays selects a renamed column in a subquery: PostgreSQL goes on to call the result by the old
     /// name, so that the text of the policy would not be that of a new database.
-    pub(super) fn selects_renamed(&self, table: &TableName, texts: &[&String]) -> bool {
+    pub(super) fn selects_renamed(&self, table: &TableName, texts: &[&Expression]) -> bool {
         texts.iter().any(|text| {
-            texts::has_subquery(text)
+            text.has_subquery()
                 && texts::references(text, Some(table), &self.new_catalog)
                     .iter()
                     .any(|target| match target {

@@ -182,7 +182,8 @@ impl Builder<'_> {
         // What stands on something outside of the table would keep that from being dropped.
         let outside = |builder: &Self, object: &Object| {
             builder.old_needs.needs(object).any(|(on, _)| {
-                on.table() != Some(name) && !matches!(on, Object::Auth | Object::Namespace(_) | Object::Claim(_))
+                on.table() != Some(name)
+                    && !matches!(on, Object::Auth | Object::Namespace(_) | Object::Claim(_))
             })
         };
         let mut apart = BTreeSet::new();
@@ -320,8 +321,7 @@ impl Builder<'_> {
         for grant in &new.grants {
             // What is granted on a column goes with the column.
             let mut columns = grant.columns.iter().flatten();
-            let remade = columns
-                .any(|column| self.is_aside(&Object::Column(name.clone(), column.clone())));
+            let remade = columns.any(|column| self.is_aside(&Object::Column(name.clone(), column.clone())));
             if remade && old.grants.contains(grant) {
                 self.grant(name, grant);
             }
@@ -352,9 +352,8 @@ impl Builder<'_> {
 
     fn alter_table(&mut self, diff: &TableDiff<'_>) {
         let name = &diff.new.name;
-        let remade = |builder: &Self, column: &Ident| {
-            builder.is_aside(&Object::Column(name.clone(), column.clone()))
-        };
+        let remade =
+            |builder: &Self, column: &Ident| builder.is_aside(&Object::Column(name.clone(), column.clone()));
         for delta in &diff.columns {
             match delta {
                 Delta::Added(column) => self.add_column(Step::AlterColumns, name, column),
@@ -667,7 +666,7 @@ impl Builder<'_> {
         }
         if column.identity.is_some()
             || column.generated.is_some()
-            || column.default.as_deref().is_some_and(may_be_volatile)
+            || column.default.as_ref().is_some_and(may_be_volatile)
         {
             let why = format!(
                 "adds {table}.{} with a value of its own for each row",
@@ -760,7 +759,11 @@ impl Builder<'_> {
         let aside = self.is_aside(&Object::Default(table.clone(), column.clone()));
         // A default of the old type may not convert by itself.
         if old.default.is_some() && (retyped && !in_place || new.default.is_none() || aside) {
-            let step = if aside && !retyped { Step::DropConstraints } else { default };
+            let step = if aside && !retyped {
+                Step::DropConstraints
+            } else {
+                default
+            };
             self.drop_default(step, table, column);
         }
         if retyped {
@@ -887,7 +890,10 @@ impl Builder<'_> {
         let what = if gone.is_empty() {
             format!("orders the values of {item} anew")
         } else {
-            format!("takes {} from {item}, which fails where a row has it", gone.join(", "))
+            format!(
+                "takes {} from {item}, which fails where a row has it",
+                gone.join(", ")
+            )
         };
         let said = self
             .nodes
@@ -905,7 +911,8 @@ impl Builder<'_> {
 
     /// A column that PostgreSQL alone gave its values, and users may write now.
     fn lets_users_write(&mut self, table: &TableName, old: &Column, new: &Column) {
-        let server = |column: &Column| column.generated.is_some() || column.identity == Some(Identity::Always);
+        let server =
+            |column: &Column| column.generated.is_some() || column.identity == Some(Identity::Always);
         if !server(old) || server(new) {
             return;
         }

@@ -6,10 +6,11 @@ use authz_schema::renames::Renames;
 use authz_schema::schema::{
     ConstraintKind, EnumType, Grant, Index, Membership, Schema, Table, TableName, TypeName,
 };
+use authz_sql::expression::Expression;
 use authz_sql::{Ident, Signature};
 
-use super::pairs::{Paired, RenameError, pair};
 use super::Fresh;
+use super::pairs::{Paired, RenameError, pair};
 use crate::names::{Name, Names};
 use crate::object::Object;
 use crate::texts::{self, Body, Catalog, Target};
@@ -136,13 +137,7 @@ impl Rewrite {
         }
     }
 
-    fn values_of(
-        &mut self,
-        before: &EnumType,
-        after: &EnumType,
-        paired: &Paired<String>,
-        fresh: &mut Fresh,
-    ) {
+    fn values_of(&mut self, before: &EnumType, after: &EnumType, paired: &Paired<String>, fresh: &mut Fresh) {
         for value in &before.values {
             let to = paired.all.get(value).cloned().unwrap_or_else(|| {
                 if after.values.contains(value) {
@@ -216,7 +211,13 @@ impl Rewrite {
         (to != *target).then_some(to)
     }
 
-    fn text(&self, text: &mut String, home: Option<&TableName>, item: Option<&TypeName>, catalog: &Catalog) {
+    fn text(
+        &self,
+        text: &mut Expression,
+        home: Option<&TableName>,
+        item: Option<&TypeName>,
+        catalog: &Catalog,
+    ) {
         let types = texts::types_in(text, home, catalog);
         *text = texts::rewritten(text, home, catalog, |target| match target {
             Target::Text(value) => {

@@ -31,7 +31,11 @@ struct Order {
 
 fn plan(case: &Case) -> String {
     let (new, renames) = models(case.new);
-    up_files(&Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap().unwrap())
+    up_files(
+        &Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .unwrap()
+            .unwrap(),
+    )
 }
 
 #[test]

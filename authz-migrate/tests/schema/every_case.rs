@@ -16,7 +16,10 @@ fn a_schema_does_not_differ_from_itself() {
     for source in sources.chain([TODOS, TENANTS, NOTES, ""]) {
         let schema = schema(source);
         assert!(SchemaDiff::of(&schema, &schema).is_empty(), "{source}");
-        assert!(Migration::between(&schema, &schema).unwrap().is_none(), "{source}");
+        assert!(
+            Migration::between(&schema, &schema).unwrap().is_none(),
+            "{source}"
+        );
     }
 }
 
@@ -140,8 +143,9 @@ fn what_is_spelled_otherwise_is_no_change() {
 fn a_table_is_moved_to_another_namespace_with_all_that_is_its_own() {
     let case = cases::table_moved_to_another_namespace();
     let (new, renames) = models(case.new);
-    let migration =
-        Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap().unwrap();
+    let migration = Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+        .unwrap()
+        .unwrap();
     let [part] = migration.parts.as_slice() else {
         panic!("{migration:?}")
     };

@@ -12,7 +12,11 @@ use crate::{Case, up_files};
 /// The migration of a case.
 fn plan(case: &Case) -> String {
     let (new, renames) = models(case.new);
-    up_files(&Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap().unwrap())
+    up_files(
+        &Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .unwrap()
+            .unwrap(),
+    )
 }
 
 fn text(old: &Schema, new: &Schema) -> String {
@@ -1233,7 +1237,7 @@ fn a_value_that_an_enum_gains_comes_before_what_uses_it() {
         let columns = schema.tables.values_mut().flat_map(|table| &mut table.columns);
         for column in columns.filter(|column| column.name == name("title")) {
             column.column_type = mood.name.to_string();
-            column.default = Some(default.to_owned());
+            column.default = Some(authz_sql::expression::Expression::unchecked(default));
         }
         schema.enums.insert(mood.name.clone(), mood);
         schema

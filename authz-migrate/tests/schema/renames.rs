@@ -10,7 +10,11 @@ use crate::{Case, up_files};
 /// The migration of a case.
 fn up(case: &Case) -> String {
     let (new, renames) = models(case.new);
-    up_files(&Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap().unwrap())
+    up_files(
+        &Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .unwrap()
+            .unwrap(),
+    )
 }
 
 #[test]

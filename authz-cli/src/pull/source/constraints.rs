@@ -29,7 +29,7 @@ pub(super) fn add(table: &Table, draft: &mut Draft) {
                     .push(Item::of(object, format!("unique({})", list(columns)))),
             },
             ConstraintKind::Check(expression) => {
-                let item = Item::of(object, format!("check = {}", draft::text(expression)));
+                let item = Item::of(object, format!("check = {}", draft::text(expression.as_str())));
                 match column_of_check(table, constraint, draft) {
                     Some(at) => on_column(draft, at, item),
                     None => draft.table.push(item),
@@ -102,7 +102,9 @@ pub(super) fn add_index(table: &Table, index: &Index, draft: &mut Draft) {
     let object = format!("index {}", index.name);
     let plain = Index::new(index.name.clone(), index.keys.clone(), index.columns.clone());
     let one = match (index.keys.as_slice(), index.columns.as_slice()) {
-        ([key], [column]) if *key == column.to_string() && *index == plain && follows(table, index) => {
+        ([key], [column])
+            if key.as_str() == column.to_string() && *index == plain && follows(table, index) =>
+        {
             table.columns.iter().position(|known| known.name == *column)
         }
         _ => None,
@@ -119,7 +121,10 @@ fn follows(table: &Table, index: &Index) -> bool {
         .keys
         .iter()
         .map(|key| {
-            let column = table.columns.iter().find(|column| is_key_of(key, &column.name))?;
+            let column = table
+                .columns
+                .iter()
+                .find(|column| is_key_of(key.as_str(), &column.name))?;
             Some(column.name.as_str())
         })
         .collect();
@@ -135,7 +140,11 @@ fn is_key_of(key: &str, column: &Ident) -> bool {
 }
 
 fn index(table: &Table, index: &Index) -> String {
-    let mut parts: Vec<String> = index.keys.iter().map(|key| index_key(table, key)).collect();
+    let mut parts: Vec<String> = index
+        .keys
+        .iter()
+        .map(|key| index_key(table, key.as_str()))
+        .collect();
     if index.unique {
         parts.push("unique".to_owned());
     }
@@ -143,7 +152,7 @@ fn index(table: &Table, index: &Index) -> String {
         parts.push(format!("method = {}", draft::text(method)));
     }
     if let Some(predicate) = &index.predicate {
-        parts.push(format!("where = {}", draft::text(predicate)));
+        parts.push(format!("where = {}", draft::text(predicate.as_str())));
     }
     if !index.include.is_empty() {
         parts.push(format!("include({})", list(&index.include)));

@@ -1,13 +1,13 @@
 //! `cargo authz generate`
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 use authz_migrate::hazard::{Hazard, HazardKind};
 use authz_migrate::migration::Migration;
 use serde::Serialize;
 
 use super::report::{self, Report};
-use super::{CommandError, Outcome, count, read_models, shown};
+use super::{CommandError, Outcome, asked, count, read_models, shown};
 use crate::cli::{Format, Generate};
 use crate::history;
 
@@ -72,7 +72,9 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
     }
     if !arguments.dry_run {
         let refused = without_consent(&migration.hazards, &arguments.allow);
-        if refused.is_empty() || words && asked(&refused, err)? {
+        if refused.is_empty()
+            || words && asked(&format!("write it in spite of {}?", refused.join(", ")), err)?
+        {
             let written = folder.write(&arguments.name, &migration, &models.schema)?;
             generated.written = written.iter().map(|path| shown(path)).collect();
         } else {
@@ -134,16 +136,4 @@ fn without_consent(hazards: &[Hazard], allowed: &[String]) -> Vec<&'static str> 
     kinds.dedup();
     kinds.retain(|kind| kind.needs_consent() && !allowed.iter().any(|name| name == kind.as_str()));
     kinds.into_iter().map(HazardKind::as_str).collect()
-}
-
-/// Asks on a terminal. Elsewhere nobody can answer, and the answer is no.
-fn asked(kinds: &[&str], err: &mut dyn Write) -> io::Result<bool> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Ok(false);
-    }
-    write!(err, "write it in spite of {}? [y/N] ", kinds.join(", "))?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

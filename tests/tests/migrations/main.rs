@@ -28,5 +28,7 @@ mod plans;
 mod property;
 mod pull;
 mod roles;
+mod status;
 mod surroundings;
 mod token;
+mod undo;

@@ -48,6 +48,7 @@ Examples:
     cargo authz generate drop_notes --dry-run              print both files, write nothing
     cargo authz generate drop_notes --allow data-loss      consent where nobody can be asked
     cargo authz generate create_todos --expand             structs that macros or build scripts write
+    cargo authz generate --empty fill_due --on todos       a data migration, for your own statements
 
 Renamed a field? #[column(renamed_from = \"title\")] keeps the rows; without it, it is a drop and an add.";
 
@@ -213,6 +214,15 @@ pub struct Generate {
     /// Consent to a hazard that is otherwise asked about on a terminal and refused elsewhere
     #[arg(long, value_name = "HAZARD", value_parser = consents())]
     pub allow: Vec<String>,
+    /// Write a migration for your own statements, which change data and not the schema
+    ///
+    /// Its statements fail where row security would hide rows from the owner of the tables, instead of touching 0 rows
+    /// without an error.
+    #[arg(long, conflicts_with_all = ["allow", "expand"])]
+    pub empty: bool,
+    /// With `--empty`: a table whose rows the statements read or write (repeatable)
+    #[arg(long, value_name = "TABLE", num_args = 1.., requires = "empty")]
+    pub on: Vec<String>,
     /// How to say what came of it
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

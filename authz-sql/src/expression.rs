@@ -292,7 +292,7 @@ fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
 }
 
 /// Folds a name as PostgreSQL does: quoted as it is, bare in lower case.
-pub(super) fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => name.to_ascii_lowercase(),

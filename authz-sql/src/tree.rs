@@ -85,6 +85,13 @@ pub(crate) fn parse_statement(text: &str) -> Result<Node, SyntaxError> {
     })
 }
 
+/// Parses a text of any number of statements.
+pub(crate) fn parse_script(text: &str) -> Result<Vec<Node>, SyntaxError> {
+    let mut statements = parse_source("", text)?;
+    statements.retain(|node| node.kind != SyntaxKind::SEMICOLON);
+    Ok(statements)
+}
+
 fn parse_statements(text: &str) -> Result<Vec<Node>, SyntaxError> {
     parse_source(PREFIX, text)
 }

@@ -1,5 +1,7 @@
 //! `cargo authz generate`
 
+mod empty;
+
 use std::io::{self, Write};
 
 use authz_migrate::hazard::{Hazard, HazardKind};
@@ -27,7 +29,11 @@ pub(super) struct Generated {
     dry_run: bool,
     #[serde(skip)]
     nothing_to_do: String,
+    #[serde(skip)]
+    next: &'static str,
 }
+
+const NEXT: &str = "next: read what was written, then `cargo sqlx migrate run`";
 
 #[derive(Serialize)]
 struct Text {
@@ -38,6 +44,9 @@ struct Text {
 }
 
 pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated, CommandError> {
+    if arguments.empty {
+        return empty::run(arguments);
+    }
     let (project, folder, models) = read_models(&arguments.project)?;
     let lock = folder.lock()?;
     if let Some(problem) = history::problems(&folder, &lock)?.into_iter().next() {
@@ -54,6 +63,7 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
             "nothing to do: the migrations declare what `{}` does ({tables})",
             project.name
         ),
+        next: NEXT,
     };
     let Some(migration) = Migration::with_renames(
         &lock.schema,
@@ -127,7 +137,7 @@ impl Report for Generated {
         for path in &self.written {
             writeln!(out, "wrote {path}")?;
         }
-        writeln!(err, "next: read what was written, then `cargo sqlx migrate run`")
+        writeln!(err, "{}", self.next)
     }
 }
 

@@ -15,7 +15,7 @@ struct Country { id: i64, code: String }
 ";
 
 /// A database of an owner as managed services give one: no superuser, no BYPASSRLS. The owner's connection.
-async fn owned(server: &Server) -> Database {
+pub(crate) async fn owned(server: &Server) -> Database {
     let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
     let make = "CREATE ROLE own LOGIN CREATEROLE PASSWORD 'own'";
     crate::database::execute(&mut admin, make).await.unwrap();

@@ -17,6 +17,7 @@ mod dml;
 mod drift;
 mod empty;
 mod expand;
+mod force;
 mod generate;
 mod init;
 mod isolation;

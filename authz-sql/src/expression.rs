@@ -4,26 +4,36 @@
 mod alike;
 mod columns;
 mod implies;
+mod references;
+mod rewrite;
+mod value;
 mod wrap;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
+use super::lexical::fold;
 use super::tree::{self, Node, SyntaxKind};
 
 use self::wrap::Call;
 
 pub use self::alike::alike;
 pub use self::implies::implies;
+pub use self::references::{Catalog, Reference, Target};
+pub use self::rewrite::Replacement;
 
 /// One SQL expression, as written in an attribute.
 ///
 /// Its text is kept token by token; only runs of spaces between tokens become one space, so that
 /// reformatting the Rust source is no change of the schema.
-#[derive(Debug, Clone)]
-pub struct Expression {
+#[derive(Clone)]
+pub struct Expression(Arc<Inner>);
+
+struct Inner {
     text: String,
-    root: Node,
+    /// `None` for a text that is no expression.
+    root: OnceLock<Option<Node>>,
 }
 
 /// Why a text is not an expression that may stand in an attribute.
@@ -120,15 +130,45 @@ impl Expression {
     pub fn parse(text: &str, place: Place) -> Result<Self, ExpressionError> {
         let text = one_space(text);
         let root = tree::parse(&text).map_err(|error| syntax_error(&text, &error))?;
-        let expression = Self { text, root };
+        let expression = Self(Arc::new(Inner {
+            text,
+            root: OnceLock::from(Some(root)),
+        }));
         expression.check(place)?;
         Ok(expression)
+    }
+
+    /// A text from elsewhere, such as the lock or a catalogue. It is kept byte for byte, and may not even parse: then it
+    /// refers to all names that stand in it, and only its text is the same as it.
+    pub fn unchecked(text: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            text: text.into(),
+            root: OnceLock::new(),
+        }))
     }
 
     /// The text as written, with single spaces.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
+    }
+
+    /// Whether a subquery stands in it that has a FROM of its own: what may read other tables.
+    #[must_use]
+    pub fn has_subquery(&self) -> bool {
+        let queries = |node: &Node| {
+            columns::has_from(node) || matches!(node.kind, SyntaxKind::TABLE | SyntaxKind::DELETE)
+        };
+        self.root().is_some_and(|root| root.descendants().any(queries))
+    }
+
+    /// The tree; `None` for a text that is neither an expression nor the key of an index.
+    fn root(&self) -> Option<&Node> {
+        let parse = || {
+            let text = self.as_str();
+            tree::parse(text).or_else(|_| tree::parse_index_key(text)).ok()
+        };
+        self.0.root.get_or_init(parse).as_ref()
     }
 
     /// The text with every call of `auth.…()`, `authz.…()` and `current_setting()` as an uncorrelated `(SELECT …)`.
@@ -141,8 +181,10 @@ impl Expression {
     #[must_use]
     pub fn wrapped(&self) -> String {
         let mut calls = Vec::new();
-        self.find_calls(&mut vec![&self.root], &mut calls);
-        let mut sql = String::with_capacity(self.text.len() + 10 * calls.len());
+        if let Some(root) = self.root() {
+            self.find_calls(&mut vec![root], &mut calls);
+        }
+        let mut sql = String::with_capacity(self.as_str().len() + 10 * calls.len());
         let mut end = 0;
         for Call { range, is_array } in calls {
             let (before, after) = if is_array {
@@ -156,7 +198,7 @@ impl Expression {
             sql.push_str(after);
             end = range.end;
         }
-        sql.push_str(self.slice(&(end..self.text.len())));
+        sql.push_str(self.slice(&(end..self.as_str().len())));
         sql
     }
 
@@ -165,7 +207,9 @@ impl Expression {
     #[must_use]
     pub fn columns(&self, table: &str) -> Vec<ColumnRef> {
         let mut columns = Vec::new();
-        self.find_columns(&self.root, table, false, &mut columns);
+        if let Some(root) = self.root() {
+            self.find_columns(root, table, false, &mut columns);
+        }
         without_repeats(columns)
     }
 
@@ -174,14 +218,16 @@ impl Expression {
     #[must_use]
     pub fn comparisons(&self) -> Vec<Comparison> {
         let mut found = Vec::new();
-        self.find_comparisons(&self.root, &mut found);
+        if let Some(root) = self.root() {
+            self.find_comparisons(root, &mut found);
+        }
         without_repeats(found)
     }
 
     /// Whether the expression is the constant `true` or `false`.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
-        match self.text.to_ascii_lowercase().as_str() {
+        match self.as_str().to_ascii_lowercase().as_str() {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -189,12 +235,13 @@ impl Expression {
     }
 
     fn slice(&self, range: &Range<usize>) -> &str {
-        self.text.get(range.clone()).unwrap_or_default()
+        self.as_str().get(range.clone()).unwrap_or_default()
     }
 
     fn check(&self, place: Place) -> Result<(), ExpressionError> {
         let refuse = |what| Err(ExpressionError::NotAllowed(what, place));
-        for node in self.root.descendants() {
+        let Some(root) = self.root() else { return Ok(()) };
+        for node in root.descendants() {
             match node.kind {
                 SyntaxKind::POSITIONAL_PARAM => return refuse("a parameter (`$1`)"),
                 SyntaxKind::OVER_CLAUSE => return refuse("a window function"),
@@ -206,7 +253,7 @@ impl Expression {
                 _ => {}
             }
         }
-        if self.has_aggregate(&self.root) {
+        if self.has_aggregate(root) {
             return refuse("an aggregate");
         }
         if place == Place::Default && !self.columns("").is_empty() {
@@ -251,14 +298,8 @@ impl Expression {
 /// is no expression.
 #[must_use]
 pub fn qualified_calls(text: &str) -> Vec<(String, String)> {
-    let Ok(root) = tree::parse(text) else {
-        return Vec::new();
-    };
-    let expression = Expression {
-        text: text.to_owned(),
-        root,
-    };
-    let nodes = expression.root.descendants();
+    let expression = Expression::unchecked(text);
+    let nodes = expression.root().into_iter().flat_map(Node::descendants);
     let calls = nodes.filter_map(|node| expression.callee(node));
     calls
         .filter_map(|(namespace, name)| Some((namespace?, name)))
@@ -289,14 +330,6 @@ fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
         }
     }
     seen
-}
-
-/// Folds a name as PostgreSQL does: quoted as it is, bare in lower case.
-pub(crate) fn fold(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => name.to_ascii_lowercase(),
-    }
 }
 
 /// Replaces each run of spaces between tokens by one, and keeps the line break that ends a `--` comment.

@@ -1,9 +1,13 @@
 //! A function that policies call, from the text of its file.
 
+mod body;
+
 use super::Ident;
-use super::expression::fold;
+use super::lexical::fold;
 use super::tree::{self, Node, SyntaxKind};
 use crate::{QualifiedName, Signature};
+
+pub use self::body::{Body, BodyKind, body_references};
 
 /// What a file with a function says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::expression::fold;
+use crate::lexical::{fold, string};
 use crate::tree::{self, Node, SyntaxKind};
 
 /// A statement of a script.
@@ -80,7 +80,10 @@ pub enum TableChange {
 #[must_use]
 pub fn statements(text: &str) -> Vec<Statement> {
     match tree::parse_script(text) {
-        Ok(nodes) => nodes.iter().map(|node| statement(text, node, 0)).collect(),
+        Ok(nodes) => {
+            let nodes = nodes.iter().filter(|node| node.kind != SyntaxKind::SEMICOLON);
+            nodes.map(|node| statement(text, node, 0)).collect()
+        }
         Err(_) => pieces(text).into_iter().map(|piece| one(text, piece)).collect(),
     }
 }
@@ -98,15 +101,15 @@ pub fn line(text: &str, offset: usize) -> usize {
 pub fn may_touch(code: &str, is_table: &dyn Fn(&str) -> bool) -> bool {
     let (mut verb, mut table) = (false, false);
     for (kind, token) in tree::tokens(code) {
+        // EXECUTE runs a string. An inner one is shorter, so that this ends.
+        if let Some((inner, _)) = string(kind, token) {
+            if may_touch(&inner, is_table) {
+                return true;
+            }
+            continue;
+        }
         match kind {
             SyntaxKind::COMMENT | SyntaxKind::WHITESPACE => {}
-            SyntaxKind::DOLLAR_QUOTED_STRING | SyntaxKind::STRING | SyntaxKind::ESC_STRING => {
-                // EXECUTE runs a string.
-                let inner = unquoted(token);
-                if inner.len() < token.len() && may_touch(inner, is_table) {
-                    return true;
-                }
-            }
             SyntaxKind::SELECT_KW
             | SyntaxKind::INSERT_KW
             | SyntaxKind::UPDATE_KW
@@ -116,18 +119,6 @@ pub fn may_touch(code: &str, is_table: &dyn Fn(&str) -> bool) -> bool {
         }
     }
     verb && table
-}
-
-/// The text in quotes of any kind.
-fn unquoted(token: &str) -> &str {
-    let token = token.trim_start_matches(['E', 'e']);
-    if let Some(end) = token.strip_prefix('$').and_then(|rest| rest.find('$')) {
-        let tag = end + 2;
-        let inner = token.get(tag..token.len().saturating_sub(tag));
-        return inner.unwrap_or_default();
-    }
-    let inner = token.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    inner.unwrap_or_default()
 }
 
 /// The ranges between semicolons.
@@ -269,13 +260,10 @@ fn kind(text: &str, node: &Node) -> StatementKind {
 fn bodies(text: &str, node: &Node) -> String {
     let code = node.descendants().filter_map(|node| {
         let slice = text.get(node.range.clone()).unwrap_or_default();
-        match node.kind {
-            SyntaxKind::ATOMIC_BODY => Some(slice),
-            SyntaxKind::DOLLAR_QUOTED_STRING | SyntaxKind::STRING | SyntaxKind::ESC_STRING => {
-                Some(unquoted(slice))
-            }
-            _ => None,
+        if node.kind == SyntaxKind::ATOMIC_BODY {
+            return Some(slice.to_owned());
         }
+        string(node.kind, slice).map(|(code, _)| code)
     });
     let code = code.collect::<Vec<_>>().join("\n");
     match node.child(SyntaxKind::FUNC_OPTION_LIST) {

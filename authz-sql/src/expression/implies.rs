@@ -1,5 +1,6 @@
 //! Whether one condition admits no row that another does not, as far as `AND`, `OR` and parentheses tell.
 
+use super::Expression;
 use super::alike::{bare, same, text};
 use crate::tree::{self, Node, SyntaxKind};
 
@@ -21,6 +22,25 @@ pub fn implies(first: &str, second: &str) -> bool {
         steps: 0,
     };
     search.some_holds(vec![&given], vec![&goal])
+}
+
+impl Expression {
+    /// Whether every row for which this condition is true has the other true as well.
+    ///
+    /// `false` where that is not so, and where nothing shows it. A condition admits a row only when it is true, so that NULL
+    /// needs no case of its own.
+    #[must_use]
+    pub fn implies(&self, other: &Self) -> bool {
+        let (Some(given), Some(goal)) = (self.root(), other.root()) else {
+            return self == other;
+        };
+        let mut search = Search {
+            first: self.as_str(),
+            second: other.as_str(),
+            steps: 0,
+        };
+        search.some_holds(vec![given], vec![goal])
+    }
 }
 
 struct Search<'a> {

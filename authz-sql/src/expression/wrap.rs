@@ -18,9 +18,12 @@ impl Expression {
     /// The text of which this one is the [wrapped](Self::wrapped) form; this one, where there is no such text.
     #[must_use]
     pub fn unwrapped(&self) -> String {
-        let mut sql = String::with_capacity(self.text.len());
+        let Some(root) = self.root() else {
+            return self.as_str().to_owned();
+        };
+        let mut sql = String::with_capacity(self.as_str().len());
         let mut end = 0;
-        for (outer, inner) in self.root.descendants().filter_map(subquery) {
+        for (outer, inner) in root.descendants().filter_map(subquery) {
             // One inside of another went with it.
             if outer.start >= end {
                 sql.push_str(self.slice(&(end..outer.start)));
@@ -28,10 +31,10 @@ impl Expression {
                 end = outer.end;
             }
         }
-        sql.push_str(self.slice(&(end..self.text.len())));
+        sql.push_str(self.slice(&(end..self.as_str().len())));
         match Self::parse(&sql, super::Place::Policy) {
-            Ok(expression) if expression.wrapped() == self.text => sql,
-            _ => self.text.clone(),
+            Ok(expression) if expression.wrapped() == self.as_str() => sql,
+            _ => self.as_str().to_owned(),
         }
     }
 

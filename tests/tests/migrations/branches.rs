@@ -307,6 +307,35 @@ fn the_recipe_for_a_rebase_leads_to_one_history() {
 }
 
 #[test]
+fn a_lock_that_was_merged_by_hand_is_taken_back_to_the_side_without_the_migration() {
+    let package = repository(TODOS);
+    branch(&package, "one", &format!("{TODOS}\n{TAGS}"), "");
+    let there = lock_text(&package);
+    let lists = TODOS.replacen("#[derive(", &format!("{LISTS}\n\n#[derive("), 1);
+    branch(&package, "two", &lists, "29990101000100");
+    let (clean, _) = git(&package, &["merge", "--no-edit", "one"]);
+    assert!(!clean);
+    // Both sides' tables, under the name of the later file.
+    let both = Package::new(&std::fs::read_to_string(package.root().join("src/lib.rs")).unwrap());
+    both.generate("both", &[]);
+    let lock = lock_text(&both);
+    let is_last = |line: &&str| line.starts_with("last_migration = ");
+    let last = lock.lines().find(is_last).unwrap();
+    package.write(
+        "authz.lock",
+        &lock.replace(last, "last_migration = \"29990101000101_two\""),
+    );
+    commit(&package, "merge");
+    package.assert_settled();
+    undo(&package);
+    assert_eq!(lock_text(&package), there);
+    let files = package.files();
+    assert!(
+        files.keys().any(|name| name.contains("_one.")) && !files.keys().any(|name| name.contains("_two."))
+    );
+}
+
+#[test]
 fn a_late_file_is_found_against_the_branch_that_has_newer_ones() {
     let package = repository(TODOS);
     branch(&package, "early", &format!("{TODOS}\n{TAGS}"), "");

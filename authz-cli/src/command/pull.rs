@@ -39,7 +39,7 @@ pub(super) struct Found {
 
 pub(super) fn run(arguments: &Pull) -> Result<Found, CommandError> {
     let project = Project::find(&ProjectOptions::from(&arguments.project))?;
-    let folder = Folder::at(project.migrations.clone());
+    let folder = Folder::of(&project);
     let lock = folder.lock()?.schema;
     if let Some(output) = arguments
         .output

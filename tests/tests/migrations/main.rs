@@ -9,9 +9,11 @@
 
 mod auth;
 mod branches;
+mod case;
 mod change;
 mod check;
 mod claims;
+mod consent;
 mod database;
 mod drift;
 mod expand;
@@ -19,9 +21,12 @@ mod generate;
 mod init;
 mod isolation;
 mod json;
+mod known_wrong;
 mod members;
 mod names;
 mod oracle;
+mod order;
+mod owner;
 mod package;
 mod peers;
 mod plans;

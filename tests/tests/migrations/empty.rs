@@ -33,7 +33,12 @@ pub(crate) async fn owned(server: &Server) -> Database {
             .unwrap()
     );
     let connection = PgConnection::connect(&url).await.unwrap();
-    Database { url, connection }
+    let owner = PgConnection::connect(&url).await.unwrap();
+    Database {
+        url,
+        connection,
+        owner,
+    }
 }
 
 #[track_caller]

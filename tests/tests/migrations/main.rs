@@ -9,9 +9,11 @@
 
 mod auth;
 mod branches;
+mod case;
 mod change;
 mod check;
 mod claims;
+mod consent;
 mod database;
 mod dml;
 mod drift;
@@ -22,9 +24,12 @@ mod generate;
 mod init;
 mod isolation;
 mod json;
+mod known_wrong;
 mod members;
 mod names;
 mod oracle;
+mod order;
+mod owner;
 mod package;
 mod peers;
 mod plans;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use authz_sql::expression::Expression;
 use authz_sql::function::FunctionText;
-use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature, words};
+use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature};
 
 pub use self::claim::ClaimFunction;
 
@@ -506,7 +506,8 @@ impl Schema {
             let sequences = table
                 .columns
                 .iter()
-                .filter_map(|column| sequence_of(column.default.as_ref()?.as_str()));
+                .filter_map(|column| column.default.as_ref())
+                .flat_map(Expression::sequences);
             for sequence in sequences {
                 let inserts = |grant: &&Grant| grant.privilege == Command::Insert;
                 usages.extend(
@@ -514,7 +515,7 @@ impl Schema {
                         .grants
                         .iter()
                         .filter(inserts)
-                        .map(|grant| (sequence.to_owned(), &grant.role)),
+                        .map(|grant| (sequence.clone(), &grant.role)),
                 );
             }
         }
@@ -524,7 +525,7 @@ impl Schema {
     /// Whether a default, a check, a key or a generated column of a table calls a function.
     #[must_use]
     pub fn tables_call(&self, function: &Function) -> bool {
-        let name = &function.signature.name.name;
+        let name = &function.signature.name;
         self.tables.values().any(|table| {
             let columns = table
                 .columns
@@ -538,7 +539,7 @@ impl Schema {
             columns
                 .chain(checks)
                 .chain(keys)
-                .any(|expression| words::names(expression.as_str(), name))
+                .any(|expression| expression.calls().iter().any(|call| call.is_of(name)))
         })
     }
 
@@ -547,16 +548,6 @@ impl Schema {
     pub fn is_existing_role(&self, role: &Ident) -> bool {
         self.roles.get(role).is_some_and(|role| role.existing)
     }
-}
-
-/// The sequence in a default of the form `nextval('name')`, as SQL.
-fn sequence_of(default: &str) -> Option<&str> {
-    let call = default
-        .strip_prefix("pg_catalog.")
-        .unwrap_or(default)
-        .strip_prefix("nextval(")?;
-    let name = call.trim_start().strip_prefix('\'')?;
-    name.split_once('\'').map(|(name, _)| name)
 }
 
 impl Membership {

@@ -373,7 +373,8 @@ fn settle_index(
             .map(|(key, expression)| match expression {
                 false => key.clone(),
                 true => {
-                    let (expression, order) = tidy::key_parts(key);
+                    let key = Expression::unchecked(key.as_str());
+                    let (expression, order) = key.key_parts();
                     format!("({}){order}", tidy::plain(expression))
                 }
             })

@@ -62,7 +62,7 @@ pub(super) fn settle(
         let clause = |read: &Option<String>, locked: Option<&Option<Expression>>| -> Option<Text> {
             let read = read.as_deref()?;
             match locked.and_then(Option::as_ref) {
-                Some(locked) => Some(tidy::of_lock(locked.as_str())),
+                Some(locked) => Some(tidy::of_lock(locked)),
                 None => Some(tidy::policy(read)),
             }
         };

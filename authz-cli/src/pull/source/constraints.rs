@@ -2,10 +2,10 @@
 
 use authz_schema::schema::{Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::draft::{self, Draft, Item};
 use super::names;
-use crate::pull::tidy;
 
 /// Adds each constraint to its column, or to the table.
 pub(super) fn add(table: &Table, draft: &mut Draft) {
@@ -121,10 +121,7 @@ fn follows(table: &Table, index: &Index) -> bool {
         .keys
         .iter()
         .map(|key| {
-            let column = table
-                .columns
-                .iter()
-                .find(|column| is_key_of(key.as_str(), &column.name))?;
+            let column = table.columns.iter().find(|column| is_key_of(key, &column.name))?;
             Some(column.name.as_str())
         })
         .collect();
@@ -134,17 +131,12 @@ fn follows(table: &Table, index: &Index) -> bool {
     })
 }
 
-fn is_key_of(key: &str, column: &Ident) -> bool {
-    key.strip_prefix(&column.to_string())
-        .is_some_and(|order| order.is_empty() || order.starts_with(' '))
+fn is_key_of(key: &Expression, column: &Ident) -> bool {
+    key.key_parts().0 == column.to_string()
 }
 
 fn index(table: &Table, index: &Index) -> String {
-    let mut parts: Vec<String> = index
-        .keys
-        .iter()
-        .map(|key| index_key(table, key.as_str()))
-        .collect();
+    let mut parts: Vec<String> = index.keys.iter().map(|key| index_key(table, key)).collect();
     if index.unique {
         parts.push("unique".to_owned());
     }
@@ -164,20 +156,16 @@ fn index(table: &Table, index: &Index) -> String {
 }
 
 /// `column desc nulls last` or `"expression" desc`.
-fn index_key(table: &Table, key: &str) -> String {
+fn index_key(table: &Table, key: &Expression) -> String {
+    let (expression, order) = key.key_parts();
+    let order = order.to_ascii_lowercase();
     if let Some(column) = table.columns.iter().find(|column| is_key_of(key, &column.name)) {
-        let order = key.strip_prefix(&column.name.to_string()).unwrap_or_default();
-        return format!("{}{}", word(&column.name), order.to_ascii_lowercase());
+        return format!("{}{order}", word(&column.name));
     }
-    let (expression, order) = tidy::key_parts(key);
     // The model puts parentheses around it.
-    let inner = expression
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'));
     format!(
-        "{}{}",
-        draft::text(inner.unwrap_or(expression)),
-        order.to_ascii_lowercase()
+        "{}{order}",
+        draft::text(Expression::unchecked(expression).bare().as_str())
     )
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Catalog {
     enums: BTreeMap<String, TypeName>,
     /// The columns whose type is an enum, or an array of one.
     column_enums: BTreeMap<(TableName, Ident), TypeName>,
+    /// Whether a column has a type to which a text is not the same as to an untyped string.
+    folds: bool,
     returns: BTreeMap<QualifiedName, TableName>,
 }
 
@@ -33,6 +35,7 @@ impl Catalog {
             ..Self::default()
         };
         for (name, table) in &schema.tables {
+            catalog.folds |= table.columns.iter().any(|column| folds(&column.column_type));
             let columns = table.columns.iter().map(|column| column.name.clone()).collect();
             catalog.columns.insert(name.clone(), columns);
             if catalog.enums.is_empty() {
@@ -112,26 +115,49 @@ pub(crate) fn rewritten(
     })
 }
 
+/// Whether values of a type are equal to a string that is typed by them, and not to the same text. `IN ('a')` compares as the
+/// column's type does, and `= ANY (ARRAY['a'])` as text: other rows, for `citext` and `char(n)`.
+fn folds(sql_type: &str) -> bool {
+    let item = sql_type.trim_end_matches("[]");
+    item == "citext" || item.ends_with(".citext") || item == "bpchar" || item.starts_with("char")
+}
+
+/// Whether nothing but an equal text can be trusted to say the same, since a list of strings stands as an array.
+fn is_doubtful(one: &Expression, other: &Expression, catalog: &Catalog) -> bool {
+    let lists = |text: &Expression| text.as_str().to_ascii_uppercase().contains("ARRAY");
+    catalog.folds && (lists(one) || lists(other))
+}
+
+/// Whether two texts say the same.
+pub(crate) fn same(one: &Expression, other: &Expression, catalog: &Catalog) -> bool {
+    one == other || !is_doubtful(one, other, catalog) && one.same(other)
+}
+
+/// Whether each row for which the first holds is one for which the second does.
+pub(crate) fn implies(one: &Expression, other: &Expression, catalog: &Catalog) -> bool {
+    one == other || !is_doubtful(one, other, catalog) && one.implies(other)
+}
+
 /// Whether two texts that may be missing say the same.
-pub(crate) fn same_optional(one: Option<&Expression>, other: Option<&Expression>) -> bool {
+pub(crate) fn same_optional(one: Option<&Expression>, other: Option<&Expression>, catalog: &Catalog) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) => one.same(other),
+        (Some(one), Some(other)) => same(one, other, catalog),
         (None, None) => true,
         _ => false,
     }
 }
 
 /// Takes the old text where the new one says the same.
-pub(crate) fn keep(old: &Expression, new: &mut Expression) {
-    if old != new && old.same(new) {
+pub(crate) fn keep(old: &Expression, new: &mut Expression, catalog: &Catalog) {
+    if old != new && same(old, new, catalog) {
         new.clone_from(old);
     }
 }
 
 /// The same for texts that may be missing.
-pub(crate) fn keep_optional(old: Option<&Expression>, new: &mut Option<Expression>) {
+pub(crate) fn keep_optional(old: Option<&Expression>, new: &mut Option<Expression>, catalog: &Catalog) {
     if let (Some(old), Some(new)) = (old, new) {
-        keep(old, new);
+        keep(old, new, catalog);
     }
 }
 

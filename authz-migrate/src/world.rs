@@ -101,12 +101,13 @@ impl World {
         let mut schema = rewrite.schema(old, &old_catalog);
         rewrite.remember(&mut names);
         let mut after = new.clone();
+        let catalog = Catalog::of(new);
         for (table, old) in &mut schema.tables {
             if let Some(new) = new.tables.get(table) {
-                name_parts(old, new, renames, &mut fresh, &mut names, &mut errors);
+                name_parts(old, new, renames, &mut fresh, &mut names, &catalog, &mut errors);
             }
         }
-        keep_spelling(&schema, &mut after);
+        keep_spelling(&schema, &mut after, &catalog);
         let bodies = rewrite.bodies(old, &old_catalog);
         let old = State {
             bodies,
@@ -150,6 +151,7 @@ fn name_parts(
     renames: &Renames,
     fresh: &mut Fresh,
     names: &mut Names,
+    catalog: &Catalog,
     errors: &mut Vec<RenameError>,
 ) {
     let table = new.name.clone();
@@ -168,8 +170,20 @@ fn name_parts(
     });
     let like_policy = |a: &Policy, b: &Policy| {
         (a.command, a.restrictive, &a.roles) == (b.command, b.restrictive, &b.roles)
-            && texts::same_optional(a.using.as_ref(), b.using.as_ref())
-            && texts::same_optional(a.with_check.as_ref(), b.with_check.as_ref())
+            && texts::same_optional(a.using.as_ref(), b.using.as_ref(), catalog)
+            && texts::same_optional(a.with_check.as_ref(), b.with_check.as_ref(), catalog)
+    };
+    // The roles are part of a generated name.
+    let like_but_roles = |a: &Policy, b: &Policy| {
+        let roles = a.roles.is_subset(&b.roles) || b.roles.is_subset(&a.roles);
+        roles
+            && like_policy(
+                &Policy {
+                    roles: b.roles.clone(),
+                    ..a.clone()
+                },
+                b,
+            )
     };
     rename(
         &mut old.policies,
@@ -177,13 +191,13 @@ fn name_parts(
         |item| &mut item.name,
         |item| &item.name,
         &said.declared,
-        like_policy,
+        [&like_policy, &like_but_roles],
         |_, _| true,
         |from, to| names.set(Object::Policy(table.clone(), to), Name::ident(from)),
         fresh,
     );
     let like_constraint = |a: &Constraint, b: &Constraint| match (a.check(), b.check()) {
-        (Some(a), Some(b)) => a.same(b),
+        (Some(a), Some(b)) => texts::same(a, b, catalog),
         _ => a.kind == b.kind,
     };
     rename(
@@ -192,7 +206,7 @@ fn name_parts(
         |item| &mut item.name,
         |item| &item.name,
         &BTreeMap::new(),
-        like_constraint,
+        [&like_constraint, &never],
         |a, b| std::mem::discriminant(&a.kind) == std::mem::discriminant(&b.kind),
         |from, to| names.set(Object::Constraint(table.clone(), to), Name::ident(from)),
         fresh,
@@ -204,15 +218,19 @@ fn name_parts(
         |item| &mut item.name,
         |item| &item.name,
         &BTreeMap::new(),
-        like_index,
+        [&|a, b| like_index(a, b, catalog), &never],
         |_, _| false,
         |from, to| names.set(Object::Index(table.clone(), to), Name::ident(from)),
         fresh,
     );
 }
 
+fn never<T>(_: &T, _: &T) -> bool {
+    false
+}
+
 /// Whether two indexes are the same but for their names and the spelling of their texts.
-fn like_index(a: &Index, b: &Index) -> bool {
+fn like_index(a: &Index, b: &Index, catalog: &Catalog) -> bool {
     let spelled = Index {
         keys: a.keys.clone(),
         predicate: a.predicate.clone(),
@@ -220,8 +238,11 @@ fn like_index(a: &Index, b: &Index) -> bool {
     };
     a.is_like(&spelled)
         && a.keys.len() == b.keys.len()
-        && a.keys.iter().zip(&b.keys).all(|(a, b)| a.same(b))
-        && texts::same_optional(a.predicate.as_ref(), b.predicate.as_ref())
+        && a.keys
+            .iter()
+            .zip(&b.keys)
+            .all(|(a, b)| texts::same(a, b, catalog))
+        && texts::same_optional(a.predicate.as_ref(), b.predicate.as_ref(), catalog)
 }
 
 /// Gives each item the name of its equal: the declared one, else one with the same content and name, else one with the same
@@ -233,7 +254,7 @@ fn rename<T: Clone>(
     name_mut: impl Fn(&mut T) -> &mut Ident,
     name: impl Fn(&T) -> &Ident,
     declared: &BTreeMap<Ident, Ident>,
-    same: impl Fn(&T, &T) -> bool,
+    same: [&dyn Fn(&T, &T) -> bool; 2],
     becomes: impl Fn(&T, &T) -> bool,
     mut remember: impl FnMut(Ident, Ident),
     fresh: &mut Fresh,
@@ -244,9 +265,12 @@ fn rename<T: Clone>(
         given.insert(from.clone(), to.clone());
         taken.insert(to.clone());
     }
-    let rounds: [&dyn Fn(&T, &T) -> bool; 3] = [
+    let [same, alike] = same;
+    let rounds: [&dyn Fn(&T, &T) -> bool; 5] = [
         &|item, other| name(item) == name(other) && same(item, other),
         &|item, other| same(item, other),
+        &|item, other| name(item) == name(other) && alike(item, other),
+        &|item, other| alike(item, other),
         &|item, other| name(item) == name(other) && becomes(item, other),
     ];
     for fits in rounds {
@@ -279,12 +303,12 @@ fn rename<T: Clone>(
 }
 
 /// The new schema takes the old one's texts where they are only spelled otherwise, so that nothing behind sees a change.
-fn keep_spelling(old: &Schema, new: &mut Schema) {
+fn keep_spelling(old: &Schema, new: &mut Schema, catalog: &Catalog) {
     for (name, table) in &mut new.tables {
         let Some(old) = old.tables.get(name) else { continue };
         for column in &mut table.columns {
             if let Some(old) = old.columns.iter().find(|old| old.name == column.name) {
-                keep_column(old, column);
+                keep_column(old, column, catalog);
             }
         }
         for constraint in &mut table.constraints {
@@ -292,28 +316,32 @@ fn keep_spelling(old: &Schema, new: &mut Schema) {
             if let Some(old) = old.and_then(Constraint::check)
                 && let Some(text) = texts::check_mut(constraint)
             {
-                texts::keep(old, text);
+                texts::keep(old, text, catalog);
             }
         }
         for index in &mut table.indexes {
             let old = old.indexes.iter().find(|old| old.name == index.name);
-            texts::keep_optional(old.and_then(|old| old.predicate.as_ref()), &mut index.predicate);
+            texts::keep_optional(
+                old.and_then(|old| old.predicate.as_ref()),
+                &mut index.predicate,
+                catalog,
+            );
             for (old, new) in old.iter().flat_map(|old| &old.keys).zip(&mut index.keys) {
-                texts::keep(old, new);
+                texts::keep(old, new, catalog);
             }
         }
         for policy in &mut table.policies {
             if let Some(old) = old.policies.iter().find(|old| old.name == policy.name) {
-                texts::keep_optional(old.using.as_ref(), &mut policy.using);
-                texts::keep_optional(old.with_check.as_ref(), &mut policy.with_check);
+                texts::keep_optional(old.using.as_ref(), &mut policy.using, catalog);
+                texts::keep_optional(old.with_check.as_ref(), &mut policy.with_check, catalog);
             }
         }
     }
 }
 
-fn keep_column(old: &Column, new: &mut Column) {
-    texts::keep_optional(old.default.as_ref(), &mut new.default);
-    texts::keep_optional(old.generated.as_ref(), &mut new.generated);
+fn keep_column(old: &Column, new: &mut Column, catalog: &Catalog) {
+    texts::keep_optional(old.default.as_ref(), &mut new.default, catalog);
+    texts::keep_optional(old.generated.as_ref(), &mut new.generated, catalog);
 }
 
 /// PostgreSQL cannot take a value away, nor order values anew: an enum type that loses one becomes another type.

@@ -11,6 +11,7 @@ use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
 use crate::object::Object;
 use crate::statement::Statement;
+use crate::texts::{Catalog, implies};
 
 /// Which way access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl Builder<'_> {
                 if policy.restrictive { Widens } else { Narrows },
                 format!("drops {what}"),
             ),
-            Delta::Changed(old, new) => policy_change(&what, old, new),
+            Delta::Changed(old, new) => policy_change(&what, old, new, &self.new_catalog),
         };
         self.access_change(direction, message, &what);
     }
@@ -241,7 +242,7 @@ fn has_column(table: &Table, name: &Ident) -> bool {
 }
 
 /// Which way a change of a policy goes, with its words.
-fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) {
+fn policy_change(what: &str, old: &Policy, new: &Policy, catalog: &Catalog) -> (Direction, String) {
     let more = !new.roles.is_subset(&old.roles);
     let fewer = !old.roles.is_subset(&new.roles);
     let roles_widen = if new.restrictive { fewer } else { more };
@@ -249,7 +250,7 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
     let ways: Vec<Direction> = clauses
         .into_iter()
         .filter(|(old, new)| old != new)
-        .map(|(old, new)| clause_change(old.as_ref(), new.as_ref()))
+        .map(|(old, new)| clause_change(old.as_ref(), new.as_ref(), catalog))
         .collect();
     let message = format!("changes {what}");
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
@@ -273,10 +274,10 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
 }
 
 /// Which way a change of USING or WITH CHECK goes. A clause that comes or goes leaves another in charge.
-fn clause_change(old: Option<&Expression>, new: Option<&Expression>) -> Direction {
+fn clause_change(old: Option<&Expression>, new: Option<&Expression>, catalog: &Catalog) -> Direction {
     match (old, new) {
-        (Some(old), Some(new)) if new.implies(old) => Direction::Narrows,
-        (Some(old), Some(new)) if old.implies(new) => Direction::Widens,
+        (Some(old), Some(new)) if implies(new, old, catalog) => Direction::Narrows,
+        (Some(old), Some(new)) if implies(old, new, catalog) => Direction::Widens,
         _ => Direction::Unknown,
     }
 }

@@ -197,6 +197,20 @@ fn it_runs_as_root_and_as_an_ordinary_user() {
     std::os::unix::fs::chown(run.path(), Some(65534), Some(65534)).unwrap();
     let mut command = Command::new(copy);
     command.uid(65534).gid(65534).current_dir("/");
+    let binaries = Binaries::find().unwrap();
+    if binaries.is_downloaded() {
+        // It lies in root's cache folder, and the ordinary user would have to download its own.
+        let prefix = binaries.directory().parent().unwrap();
+        let open = temporary.path().join("postgresql");
+        let copied = Command::new("cp")
+            .arg("-R")
+            .arg(prefix)
+            .arg(&open)
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        command.env("AUTHZ_POSTGRES", open);
+    }
     let mut held = hold(command, run.path());
     assert_eq!(held.directory.metadata().unwrap().uid(), 65534);
     assert_eq!(log_in(held.port).1, (b'R', 10));

@@ -190,14 +190,9 @@ fn client(npm: &Npm) -> Result<Client, DownloadError> {
         })?;
         builder = builder.proxy(proxy.no_proxy(no_proxy));
     }
+    // As in Node: where certificates are configured, those of the system and of `NODE_EXTRA_CA_CERTS` do not count.
     if let Some(pem) = &npm.ca {
-        builder = builder.tls_certs_only(certificates(pem, "cafile")?.into_iter().chain(
-            // `NODE_EXTRA_CA_CERTS` adds to whatever else is trusted.
-            match &npm.extra_ca {
-                Some(pem) => certificates(pem, "NODE_EXTRA_CA_CERTS")?,
-                None => Vec::new(),
-            },
-        ));
+        builder = builder.tls_certs_only(certificates(pem, "cafile")?);
     } else if let Some(pem) = &npm.extra_ca {
         builder = builder.tls_certs_merge(certificates(pem, "NODE_EXTRA_CA_CERTS")?);
     }

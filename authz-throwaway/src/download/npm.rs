@@ -24,7 +24,7 @@ pub(super) struct Npm {
     pub(super) no_proxy: Option<String>,
     /// PEM of the only certificates to trust; otherwise the system's.
     pub(super) ca: Option<Vec<u8>>,
-    /// PEM of certificates to trust too.
+    /// PEM of certificates to trust beside the system's.
     pub(super) extra_ca: Option<Vec<u8>>,
     pub(super) strict_ssl: bool,
     settings: Settings,

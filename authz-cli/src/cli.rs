@@ -60,7 +60,8 @@ Examples:
     cargo authz check --expand                the compiler sees the same structs as the scan
     cargo authz check --format json
 
-PostgreSQL is looked for in AUTHZ_POSTGRES_BIN, PATH, and where packages put it.";
+PostgreSQL is looked for in PATH and where packages put it; if there is none, it is downloaded once and kept. AUTHZ_POSTGRES decides
+otherwise: a directory, a major version, `installed` (never download) or `download`.";
 
 const DRIFT_HELP: &str = "\
 Examples:
@@ -134,8 +135,8 @@ pub enum Command {
     Status(Status),
     /// Fail unless models, lock and migrations agree
     ///
-    /// Replays all migrations on a throwaway PostgreSQL server, made from the binaries on this machine, and compares
-    /// what they make with what the lock declares, in PostgreSQL's own normal form.
+    /// Replays all migrations on a throwaway PostgreSQL server, made from the binaries on this machine or from a download,
+    /// and compares what they make with what the lock declares, in PostgreSQL's own normal form.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
     /// Fail unless a live database is what the migrations made

@@ -145,9 +145,14 @@ fn the_dependencies_of_the_readme_are_those_of_the_workspace() {
         .parse()
         .unwrap();
     let ours = &workspace["workspace"]["dependencies"];
-    for name in ["sqlx", "tokio"] {
+    let version = |dependency: &toml::Value| match dependency {
+        toml::Value::String(version) => version.clone(),
+        table => table["version"].as_str().unwrap().to_owned(),
+    };
+    for name in ["anyhow", "sqlx", "tokio"] {
         assert_eq!(
-            wanted["dependencies"][name]["version"], ours[name]["version"],
+            version(&wanted["dependencies"][name]),
+            version(&ours[name]),
             "{name}"
         );
     }

@@ -188,7 +188,7 @@ impl Folder {
         name: &str,
         migration: &Migration,
         schema: &Schema,
-        rings: Renames,
+        renamed: Renames,
     ) -> Result<Vec<PathBuf>, FolderError> {
         let before = self.lock_text()?;
         let parent = match &before {
@@ -210,7 +210,7 @@ impl Folder {
         let lock = Lock {
             schema: schema.clone(),
             last_migration: parts.last().map(|part| part.stem.clone()),
-            rings,
+            renamed,
         };
         let lock = lock.to_text().map_err(|source| FolderError::Lock {
             path: lock_path.clone(),
@@ -523,7 +523,7 @@ mod tests {
         let migration = Migration {
             parts: vec![part(""), part("validate")],
             hazards: Vec::new(),
-            rings: Renames::default(),
+            done: Renames::default(),
         };
         assert!(matches!(
             folder.write("x", &migration, &Schema::default(), Renames::default()),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use authz_schema::config::LockTimeout;
 use authz_schema::renames::Renames;
-use authz_schema::schema::Schema;
+use authz_schema::schema::{ConstraintKind, Schema};
 
 use crate::diff::SchemaDiff;
 use crate::hazard::{Hazard, HazardKind};
@@ -28,9 +28,9 @@ pub struct Migration {
     pub parts: Vec<Part>,
     /// The dangers of the way there.
     pub hazards: Vec<Hazard>,
-    /// The renames that go round in a ring. Once they are done, nothing but the lock tells it: the attributes still stand, and
-    /// both names are there.
-    pub rings: Renames,
+    /// The renames of the models that are done with it. The attributes still stand afterwards, and where another object has
+    /// the old name by then, nothing but the lock tells that they are done.
+    pub done: Renames,
 }
 
 /// A reversible pair: what `<version>_<name>.up.sql` and `.down.sql` hold.
@@ -82,6 +82,8 @@ struct File {
     down: Vec<String>,
     /// Whether a transaction surrounds the statements. Without one there is one statement each way.
     in_transaction: bool,
+    /// Whether a statement from which row security would hide rows is an error, there and back.
+    guarded: (bool, bool),
 }
 
 impl Migration {
@@ -106,7 +108,7 @@ impl Migration {
         renames: &Renames,
         lock_timeout: &LockTimeout,
     ) -> Result<Option<Self>, MigrationError> {
-        let World { old, new, rings } = World::of(old, new, renames).map_err(MigrationError::Renames)?;
+        let World { old, new, done } = World::of(old, new, renames).map_err(MigrationError::Renames)?;
         let nothing = old.names == new.names && SchemaDiff::of(&old.schema, &new.schema).is_empty();
         if nothing {
             return Ok(None);
@@ -138,14 +140,14 @@ impl Migration {
             }
             Part {
                 suffix: if count > 1 { file.suffix } else { String::new() },
-                up: text(&up_notes, &file.up, lock_timeout),
-                down: text(&down_notes, &file.down, lock_timeout),
+                up: text(&up_notes, &file.up, lock_timeout, file.guarded.0),
+                down: text(&down_notes, &file.down, lock_timeout, file.guarded.1),
             }
         });
         Ok(Some(Self {
             parts: parts.collect(),
             hazards,
-            rings,
+            done,
         }))
     }
 }
@@ -168,12 +170,14 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
             up: up(of(Level::Values).collect(), false),
             down: whole(before_values),
             in_transaction: true,
+            guarded: (true, is_guarded(&before_values.nodes)),
         },
         File {
             suffix: String::new(),
             up: up(of(Level::Main).collect(), there.unchecked_bodies),
             down: whole(back),
             in_transaction: true,
+            guarded: (is_guarded(of(Level::Main)), is_guarded(&back.nodes)),
         },
     ];
     // What undoes a later file has the names that the main file leads to.
@@ -207,6 +211,7 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
                 }]),
                 up: up(vec![node], false),
                 in_transaction: false,
+                guarded: (false, false),
             });
         }
     }
@@ -217,6 +222,7 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
             down: undo(unproven(&proofs, there)),
             up: up(proofs, false),
             in_transaction: true,
+            guarded: (true, true),
         });
     }
     for node in of(Level::Sweep) {
@@ -239,10 +245,23 @@ fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> 
                 }]),
                 up: up(vec![node], false),
                 in_transaction: false,
+                guarded: (false, false),
             });
         }
     }
     files
+}
+
+/// Whether PostgreSQL may refuse what row security would filter. It would refuse more than that where it looks into the
+/// text of a function that is made, or adds a foreign key to a table that has no rows yet.
+fn is_guarded<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> bool {
+    !nodes.into_iter().any(|node| match &node.statement {
+        Statement::CreateFunction(_) | Statement::ReplaceFunction(_) | Statement::CreateMembership(_) => true,
+        Statement::AddConstraint { constraint, how, .. } => {
+            *how == Validation::Now && matches!(constraint.kind, ConstraintKind::ForeignKey(_))
+        }
+        _ => false,
+    })
 }
 
 /// All statements of a plan in one file.
@@ -385,7 +404,7 @@ fn cannot_restore(hazards: &[Hazard], down: &Planned) -> Vec<String> {
 }
 
 /// A file. Without a time to wait for locks it runs without a transaction, which the setting would need.
-fn text(notes: &[String], sql: &[String], lock_timeout: Option<&LockTimeout>) -> String {
+fn text(notes: &[String], sql: &[String], lock_timeout: Option<&LockTimeout>, guarded: bool) -> String {
     let mut text = String::new();
     if lock_timeout.is_none() {
         text.push_str(NO_TRANSACTION);
@@ -400,8 +419,10 @@ fn text(notes: &[String], sql: &[String], lock_timeout: Option<&LockTimeout>) ->
             "\nSET LOCAL lock_timeout = '{}';\n",
             lock_timeout.as_str()
         ));
-        // A statement from which row security would hide rows is an error.
-        text.push_str("SET LOCAL row_security = off;\n");
+        if guarded {
+            // A statement from which row security would hide rows is an error.
+            text.push_str("SET LOCAL row_security = off;\n");
+        }
     }
     text.push('\n');
     text.push_str(&statements(sql.iter().map(String::as_str)));

@@ -110,6 +110,8 @@ pub(crate) enum Op {
     Retype,
     /// It stands on less than before.
     Release,
+    /// It is shown to hold for all rows.
+    Validate,
     /// It has another name afterwards.
     Rename,
     /// It has another name for a while, so that another object can have its own.

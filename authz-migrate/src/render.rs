@@ -353,7 +353,7 @@ pub(crate) fn require_membership(role: &str) -> String {
              REVOKE {role} FROM CURRENT_USER;\n\
          EXCEPTION WHEN insufficient_privilege THEN\n    \
              RAISE EXCEPTION 'the role % belongs to another owner of this server, and % may not grant it', {name}, current_user\n        \
-                 USING HINT = format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', {name}, current_user);\n\
+                 USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', {name}, current_user);\n\
          END $do$"
     )
 }
@@ -367,6 +367,9 @@ pub(crate) fn ensure_membership(role: &Ident, member: &Ident) -> String {
                  GRANT {role} TO {member};\n    \
              END IF;\n\
          EXCEPTION WHEN unique_violation THEN NULL;\n\
+         WHEN insufficient_privilege THEN\n    \
+             RAISE EXCEPTION 'the role % belongs to another owner of this server, and % may not grant it', {role_name}, current_user\n        \
+                 USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', {role_name}, current_user);\n\
          END $do$"
     )
 }

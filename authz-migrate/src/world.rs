@@ -78,8 +78,8 @@ pub(crate) struct World {
     pub(crate) old: State,
     /// The database after.
     pub(crate) new: State,
-    /// The renames that go round in a ring: to be remembered, since nothing else tells that they are done.
-    pub(crate) rings: Renames,
+    /// The renames that models ask for and that this is.
+    pub(crate) done: Renames,
 }
 
 impl World {
@@ -92,8 +92,8 @@ impl World {
         let mut errors = Vec::new();
         let mut fresh = Fresh::default();
         let mut names = Names::default();
-        let mut rings = Renames::default();
-        let rewrite = Rewrite::pairing(old, new, renames, &mut fresh, &mut rings, &mut errors);
+        let mut done = Renames::default();
+        let rewrite = Rewrite::pairing(old, new, renames, &mut fresh, &mut done, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -104,7 +104,16 @@ impl World {
         let catalog = Catalog::of(new);
         for (table, old) in &mut schema.tables {
             if let Some(new) = new.tables.get(table) {
-                name_parts(old, new, renames, &mut fresh, &mut names, &catalog, &mut errors);
+                name_parts(
+                    old,
+                    new,
+                    renames,
+                    &mut fresh,
+                    &mut names,
+                    &catalog,
+                    &mut done,
+                    &mut errors,
+                );
             }
         }
         keep_spelling(&schema, &mut after, &catalog);
@@ -121,7 +130,7 @@ impl World {
         };
         keep_functions(&old, &mut new);
         if errors.is_empty() {
-            Ok(Self { old, new, rings })
+            Ok(Self { old, new, done })
         } else {
             Err(errors)
         }
@@ -152,6 +161,7 @@ fn name_parts(
     fresh: &mut Fresh,
     names: &mut Names,
     catalog: &Catalog,
+    done: &mut Renames,
     errors: &mut Vec<RenameError>,
 ) {
     let table = new.name.clone();
@@ -163,11 +173,13 @@ fn name_parts(
         .collect();
     let old_names: Vec<Ident> = old.policies.iter().map(|policy| policy.name.clone()).collect();
     let new_names: Vec<Ident> = new.policies.iter().map(|policy| policy.name.clone()).collect();
-    let mut rings = Vec::new();
-    let said = pair(&old_names, &new_names, &asked, &mut rings).unwrap_or_else(|problem| {
+    let said = pair(&old_names, &new_names, &asked).unwrap_or_else(|problem| {
         errors.push(RenameError::policy(&table, &problem));
         Paired::default()
     });
+    let declared = said.declared.iter();
+    done.policies
+        .extend(declared.map(|(old, new)| (table.clone(), new.clone(), old.clone())));
     let like_policy = |a: &Policy, b: &Policy| {
         (a.command, a.restrictive, &a.roles) == (b.command, b.restrictive, &b.roles)
             && texts::same_optional(a.using.as_ref(), b.using.as_ref(), catalog)

@@ -8,7 +8,7 @@ const FORMAT: i64 = 1;
 
 const LAST_MIGRATION: &str = "last_migration";
 
-const RINGS: &str = "rings";
+const RENAMED: &str = "renamed";
 
 const HEADER: &str = "\
 # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.\n";
@@ -40,9 +40,9 @@ pub struct Lock {
     /// so that two branches which each add one conflict here, and the conflict names both files. Locks of before
     /// have none.
     pub last_migration: Option<String>,
-    /// The renames of models that went round in a ring and are done. Afterwards both names are there, as before, so that
-    /// nothing else tells it while the attributes stand.
-    pub rings: Renames,
+    /// The renames that models still ask for and that are done. Where another object has the old name by now, nothing else
+    /// tells it.
+    pub renamed: Renames,
 }
 
 impl Lock {
@@ -56,15 +56,15 @@ impl Lock {
             .last_migration
             .as_ref()
             .map(|name| format!("{LAST_MIGRATION} = {}\n", toml::Value::from(name.as_str())));
-        let rings = if self.rings.is_empty() {
+        let renamed = if self.renamed.is_empty() {
             String::new()
         } else {
-            let rings = toml::Value::try_from(&self.rings)?;
-            let table = toml::Table::from_iter([(RINGS.to_owned(), rings)]);
+            let renamed = toml::Value::try_from(&self.renamed)?;
+            let table = toml::Table::from_iter([(RENAMED.to_owned(), renamed)]);
             format!("\n{}", toml::to_string(&table)?)
         };
         Ok(format!(
-            "{HEADER}format = {FORMAT}\n{}{}{rings}",
+            "{HEADER}format = {FORMAT}\n{}{}{renamed}",
             last.unwrap_or_default(),
             toml::to_string_pretty(&self.schema)?
         ))
@@ -81,10 +81,10 @@ impl Lock {
         match table.remove("format").and_then(|format| format.as_integer()) {
             Some(FORMAT) => {
                 let last = table.remove(LAST_MIGRATION).map(toml::Value::try_into);
-                let rings = table.remove(RINGS).map(toml::Value::try_into).transpose()?;
+                let renamed = table.remove(RENAMED).map(toml::Value::try_into).transpose()?;
                 Ok(Self {
                     last_migration: last.transpose()?,
-                    rings: rings.unwrap_or_default(),
+                    renamed: renamed.unwrap_or_default(),
                     schema: table.try_into()?,
                 })
             }

@@ -44,11 +44,11 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
     if let Some(base) = &arguments.base {
         problems.extend(history::problems_since(&folder, base)?);
     }
-    let (rings, lock) = (lock.rings, lock.schema);
+    let (renamed, lock) = (lock.renamed, lock.schema);
     let pending = Migration::with_renames(
         &lock,
         &models.schema,
-        &models.renames.without(&rings),
+        &models.renames.without(&renamed),
         &project.config.lock_timeout,
     )?;
     let data_statements = dml::find(&folder, &lock, &project.config.accepted_data_statements)?;

@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
     let Some(migration) = Migration::with_renames(
         &lock.schema,
         &models.schema,
-        &models.renames.without(&lock.rings),
+        &models.renames.without(&lock.renamed),
         &project.config.lock_timeout,
     )?
     else {
@@ -87,9 +87,9 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
             || words && asked(&format!("write it in spite of {}?", refused.join(", ")), err)?
         {
             // What was remembered is kept as long as the attribute stands.
-            let mut rings = models.renames.without(&models.renames.without(&lock.rings));
-            rings.extend(migration.rings.clone());
-            let written = folder.write(&arguments.name, &migration, &models.schema, rings)?;
+            let mut renamed = models.renames.without(&models.renames.without(&lock.renamed));
+            renamed.extend(migration.done.clone());
+            let written = folder.write(&arguments.name, &migration, &models.schema, renamed)?;
             generated.written = written.iter().map(|path| shown(path)).collect();
         } else {
             generated.refused = refused;

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status, CommandError> {
     let next = Migration::with_renames(
         &lock.schema,
         &models.schema,
-        &models.renames.without(&lock.rings),
+        &models.renames.without(&lock.renamed),
         &project.config.lock_timeout,
     )?;
     let url = database_url(arguments.database_url.as_deref(), &project.root);

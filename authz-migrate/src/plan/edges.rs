@@ -94,6 +94,7 @@ impl Edges {
             }
         }
         edges.stored(builder, &doing);
+        edges.keys(builder, &doing);
         edges.access(builder, &doing);
         edges.names(builder, cut);
         edges.list.retain(|(from, to, _)| from != to);
@@ -157,11 +158,22 @@ impl Edges {
                     for ends in doing.ends(on) {
                         self.add(at, ends, why.clone());
                     }
+                    // The types of its arguments are part of a function's name.
+                    if is_function && matches!(on, Object::Enum(_)) {
+                        for renames in doing.of(on, Op::Rename).chain(doing.of(on, Op::Aside)) {
+                            self.add(at, renames, Why::Need);
+                        }
+                    }
                 }
                 if op == Op::Release {
                     for retypes in doing.of(object, Op::Retype) {
                         self.add(at, retypes, Why::Need);
                     }
+                }
+            }
+            Op::Validate => {
+                for creates in doing.of(object, Op::Create) {
+                    self.add(creates, at, Why::Need);
                 }
             }
             Op::Rename | Op::Aside => {
@@ -218,6 +230,44 @@ impl Edges {
                     for creates in doing.of(object, Op::Create) {
                         self.add(alters, creates, Why::Need);
                     }
+                }
+            }
+        }
+    }
+
+    /// A foreign key takes any index that fits, so that it is made when a key that goes is gone; and a table has one primary
+    /// key at a time.
+    fn keys(&mut self, builder: &Builder<'_>, doing: &Doing) {
+        for (drops, adds) in &builder.ties {
+            self.add(*drops, *adds, Why::Need);
+        }
+        let mut going: BTreeMap<(&TableName, BTreeSet<&Ident>), Vec<usize>> = BTreeMap::new();
+        for (name, table) in &builder.old.schema.tables {
+            for constraint in &table.constraints {
+                if let ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) = &constraint.kind {
+                    let object = Object::Constraint(name.clone(), constraint.name.clone());
+                    let drops = doing.of(&object, Op::Drop);
+                    going
+                        .entry((name, columns.iter().collect()))
+                        .or_default()
+                        .extend(drops);
+                }
+            }
+            for index in table.indexes.iter().filter(|index| index.unique) {
+                let drops = doing.of(&Object::Index(name.clone(), index.name.clone()), Op::Drop);
+                going
+                    .entry((name, index.columns.iter().collect()))
+                    .or_default()
+                    .extend(drops);
+            }
+        }
+        for (at, node) in builder.nodes.iter().enumerate() {
+            if let Statement::AddConstraint { constraint, .. } = &node.statement
+                && let ConstraintKind::ForeignKey(key) = &constraint.kind
+            {
+                let drops = going.get(&(&key.table, key.references.iter().collect()));
+                for drops in drops.into_iter().flatten() {
+                    self.add(*drops, at, Why::Need);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use authz_schema::schema::{Table, TableName};
+use authz_schema::schema::{Table, TableName, TypeName};
 use authz_sql::expression::Expression;
 use authz_sql::{Ident, MAX_IDENT_BYTES, literal};
 
@@ -38,6 +38,7 @@ impl Builder<'_> {
             let Some(values) = self.old.schema.enums.get(&old).map(|item| item.values.clone()) else {
                 continue;
             };
+            self.free_labels(&old, &new, &values);
             for value in values {
                 let (from, to) = (
                     self.old.names.value(&old, &value),
@@ -63,6 +64,44 @@ impl Builder<'_> {
             }
         }
         self.follow_names();
+    }
+
+    /// A value that goes with its type leaves its label to one that stays.
+    fn free_labels(&mut self, old: &TypeName, new: &TypeName, values: &[String]) {
+        let stays: Vec<&String> = match self.new.schema.enums.get(new) {
+            Some(item) => values.iter().filter(|value| item.values.contains(value)).collect(),
+            None => return,
+        };
+        let wanted: Vec<String> = stays
+            .iter()
+            .map(|value| self.new.names.value(new, value))
+            .collect();
+        let mut taken: Vec<String> = values
+            .iter()
+            .map(|value| self.old.names.value(old, value))
+            .chain(wanted.iter().cloned())
+            .collect();
+        for value in values.iter().filter(|value| !stays.contains(value)) {
+            let label = self.old.names.value(old, value);
+            if !wanted.contains(&label) {
+                continue;
+            }
+            let mut free = format!("{label}_old");
+            while taken.contains(&free) {
+                free.push('_');
+            }
+            taken.push(free.clone());
+            let object = Object::Value(old.clone(), value.clone());
+            self.push(
+                Step::Aside,
+                Op::Aside,
+                object.clone(),
+                Statement::Rename {
+                    object,
+                    to: Name::label(free),
+                },
+            );
+        }
     }
 
     /// Whether an object is there before and after.

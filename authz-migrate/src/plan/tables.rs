@@ -281,6 +281,11 @@ impl Builder<'_> {
             return;
         }
         for column in &new.columns {
+            if self.is_aside(&Object::Column(name.clone(), column.name.clone())) {
+                self.regenerate(name, old, column);
+            }
+        }
+        for column in &new.columns {
             let object = Object::Default(name.clone(), column.name.clone());
             let remade = self.is_aside(&Object::Column(name.clone(), column.name.clone()));
             if !self.is_aside(&object) || remade {
@@ -366,11 +371,6 @@ impl Builder<'_> {
                 }
                 Delta::Changed(_, new) if remade(self, &new.name) => {}
                 Delta::Changed(old, new) => self.alter_column(name, old, new),
-            }
-        }
-        for column in &diff.new.columns {
-            if remade(self, &column.name) {
-                self.regenerate(name, diff.old, column);
             }
         }
         for delta in &diff.constraints {
@@ -544,7 +544,7 @@ impl Builder<'_> {
             self.push_at(
                 Level::Prove,
                 Step::Validate,
-                Op::Alter,
+                Op::Validate,
                 Object::Constraint(table.clone(), constraint.name.clone()),
                 Statement::Validate {
                     table: table.clone(),

@@ -85,12 +85,11 @@ impl<N: Ord> Default for Paired<N> {
     }
 }
 
-/// Pairs names. `renames` has the new name first. Members of rings go into `rings`, in the same form.
+/// Pairs names. `renames` has the new name first. What has a name that another takes, and does not move on, goes.
 pub(super) fn pair<N: Ord + Clone + fmt::Display>(
     old: &[N],
     new: &[N],
     renames: &[(N, N)],
-    rings: &mut Vec<(N, N)>,
 ) -> Result<Paired<N>, Problem> {
     let old: BTreeSet<&N> = old.iter().collect();
     let new: BTreeSet<&N> = new.iter().collect();
@@ -128,23 +127,6 @@ pub(super) fn pair<N: Ord + Clone + fmt::Display>(
             });
         }
     }
-    for (to, from) in &asked {
-        if old.contains(to) && !declared.contains_key(to) {
-            return Err(Problem {
-                to: to.to_string(),
-                message: format!(
-                    "`renamed_from` names {from}, but the migrations so far declare {to} too. If {to} stays what it is, \
-                     remove `renamed_from`; if {from} takes its place, drop {to} in a migration of its own first"
-                ),
-            });
-        }
-    }
-    rings.extend(
-        asked
-            .iter()
-            .filter(|(to, _)| comes_back(&declared, to))
-            .map(|rename| (*rename).clone()),
-    );
     let taken: BTreeSet<&N> = declared.values().collect();
     let mut all = declared.clone();
     for name in &old {
@@ -155,33 +137,20 @@ pub(super) fn pair<N: Ord + Clone + fmt::Display>(
     Ok(Paired { all, declared })
 }
 
-/// Whether the renames lead from a name back to it. No two lead to one name, so that they cannot turn in elsewhere.
-fn comes_back<N: Ord>(renames: &BTreeMap<N, N>, name: &N) -> bool {
-    let mut at = name;
-    while let Some(next) = renames.get(at) {
-        if next == name {
-            return true;
-        }
-        at = next;
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-    /// The renames that are done, each as `from>to`, and the members of rings, or `error`.
+    /// The renames that are done, each as `from>to`, or `error`.
     fn done(old: &[&str], new: &[&str], renames: Pairs<'_>) -> String {
         let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let renames: Vec<(String, String)> = renames
             .iter()
             .map(|(to, from)| ((*to).to_owned(), (*from).to_owned()))
             .collect();
-        let mut rings = Vec::new();
-        match pair(&names(old), &names(new), &renames, &mut rings) {
+        match pair(&names(old), &names(new), &renames) {
             Err(_) => "error".to_owned(),
             Ok(paired) => {
                 let done: Vec<String> = paired
@@ -189,21 +158,21 @@ mod tests {
                     .iter()
                     .map(|(from, to)| format!("{from}>{to}"))
                     .collect();
-                format!("{} rings {}", done.join(" "), rings.len())
+                done.join(" ")
             }
         }
     }
 
     #[test]
     fn chains_and_rings_are_pairs_like_others() {
-        assert_eq!(done(&["a"], &["b"], &[("b", "a")]), "a>b rings 0");
+        assert_eq!(done(&["a"], &["b"], &[("b", "a")]), "a>b");
         assert_eq!(
             done(&["a", "b"], &["b", "c"], &[("b", "a"), ("c", "b")]),
-            "a>b b>c rings 0"
+            "a>b b>c"
         );
         assert_eq!(
             done(&["a", "b"], &["a", "b"], &[("b", "a"), ("a", "b")]),
-            "a>b b>a rings 2"
+            "a>b b>a"
         );
         assert_eq!(
             done(
@@ -211,24 +180,25 @@ mod tests {
                 &["a", "b", "c"],
                 &[("b", "a"), ("c", "b"), ("a", "c")]
             ),
-            "a>b b>c c>a rings 3"
+            "a>b b>c c>a"
         );
-        assert_eq!(done(&["a"], &["a", "b"], &[("b", "a")]), "a>b rings 0");
+        assert_eq!(done(&["a"], &["a", "b"], &[("b", "a")]), "a>b");
+    }
+
+    #[test]
+    fn a_name_is_taken_from_what_goes() {
+        assert_eq!(done(&["a", "b"], &["b"], &[("b", "a")]), "a>b");
     }
 
     #[test]
     fn what_was_done_before_is_not_done_again() {
-        assert_eq!(done(&["b"], &["b"], &[("b", "a")]), " rings 0");
-        assert_eq!(
-            done(&["b", "c"], &["b", "c"], &[("b", "a"), ("c", "b")]),
-            " rings 0"
-        );
-        assert_eq!(done(&["a", "b"], &["a", "b"], &[("b", "a")]), " rings 0");
+        assert_eq!(done(&["b"], &["b"], &[("b", "a")]), "");
+        assert_eq!(done(&["b", "c"], &["b", "c"], &[("b", "a"), ("c", "b")]), "");
+        assert_eq!(done(&["a", "b"], &["a", "b"], &[("b", "a")]), "");
     }
 
     #[test]
     fn what_contradicts_itself_is_an_error() {
         assert_eq!(done(&["a"], &["b", "c"], &[("b", "a"), ("c", "a")]), "error");
-        assert_eq!(done(&["a", "b"], &["b"], &[("b", "a")]), "error");
     }
 }

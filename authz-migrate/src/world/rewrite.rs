@@ -33,7 +33,7 @@ impl Rewrite {
         new: &Schema,
         renames: &Renames,
         fresh: &mut Fresh,
-        rings: &mut Renames,
+        done: &mut Renames,
         errors: &mut Vec<RenameError>,
     ) -> Self {
         let mut rewrite = Self::default();
@@ -45,13 +45,8 @@ impl Rewrite {
             }
         };
         let tables = failed(
-            pair(
-                &keys(&old.tables),
-                &keys(&new.tables),
-                &renames.tables,
-                &mut rings.tables,
-            )
-            .map_err(|problem| RenameError::table(&problem)),
+            pair(&keys(&old.tables), &keys(&new.tables), &renames.tables)
+                .map_err(|problem| RenameError::table(&problem)),
         );
         for name in old.tables.keys() {
             let to = tables.all.get(name).cloned().unwrap_or_else(|| {
@@ -64,13 +59,8 @@ impl Rewrite {
             rewrite.tables.insert(name.clone(), to);
         }
         let enums = failed(
-            pair(
-                &keys(&old.enums),
-                &keys(&new.enums),
-                &renames.enums,
-                &mut rings.enums,
-            )
-            .map_err(|problem| RenameError::item(&problem)),
+            pair(&keys(&old.enums), &keys(&new.enums), &renames.enums)
+                .map_err(|problem| RenameError::item(&problem)),
         );
         for name in old.enums.keys() {
             let to = enums.all.get(name).cloned().unwrap_or_else(|| {
@@ -82,6 +72,14 @@ impl Rewrite {
             });
             rewrite.enums.insert(name.clone(), to);
         }
+        let swapped = |pairs: &BTreeMap<_, _>| {
+            pairs
+                .iter()
+                .map(|(old, new)| (Clone::clone(new), Clone::clone(old)))
+                .collect()
+        };
+        done.tables = swapped(&tables.declared);
+        done.enums = swapped(&enums.declared);
         for (from, to) in &tables.all {
             let (Some(before), Some(after)) = (old.tables.get(from), new.tables.get(to)) else {
                 continue;
@@ -92,14 +90,15 @@ impl Rewrite {
                 .filter(|(table, ..)| table == to)
                 .map(|(_, to, from)| (to.clone(), from.clone()))
                 .collect();
-            let mut in_ring = Vec::new();
-            match pair(&columns(before), &columns(after), &asked, &mut in_ring) {
+            match pair(&columns(before), &columns(after), &asked) {
                 Err(problem) => errors.push(RenameError::column(to, &problem)),
-                Ok(paired) => rewrite.columns_of(before, after, &paired, fresh),
+                Ok(paired) => {
+                    rewrite.columns_of(before, after, &paired, fresh);
+                    let declared = paired.declared.into_iter();
+                    done.columns
+                        .extend(declared.map(|(old, new)| (to.clone(), new, old)));
+                }
             }
-            rings
-                .columns
-                .extend(in_ring.into_iter().map(|(new, old)| (to.clone(), new, old)));
         }
         for (from, to) in &enums.all {
             let (Some(before), Some(after)) = (old.enums.get(from), new.enums.get(to)) else {
@@ -111,14 +110,15 @@ impl Rewrite {
                 .filter(|(item, ..)| item == to)
                 .map(|(_, to, from)| (to.clone(), from.clone()))
                 .collect();
-            let mut in_ring = Vec::new();
-            match pair(&before.values, &after.values, &asked, &mut in_ring) {
+            match pair(&before.values, &after.values, &asked) {
                 Err(problem) => errors.push(RenameError::value(to, &problem)),
-                Ok(paired) => rewrite.values_of(before, after, &paired, fresh),
+                Ok(paired) => {
+                    rewrite.values_of(before, after, &paired, fresh);
+                    let declared = paired.declared.into_iter();
+                    done.enum_values
+                        .extend(declared.map(|(old, new)| (to.clone(), new, old)));
+                }
             }
-            rings
-                .enum_values
-                .extend(in_ring.into_iter().map(|(new, old)| (to.clone(), new, old)));
         }
         rewrite
     }

@@ -632,7 +632,7 @@ fn names_again() -> Vec<Case> {
             .after("#[derive(Table)] #[rls(select = \"id > 0\", name = \"more\", renamed_from = \"some\")] #[rls(insert = \"id > 5\", name = \"some\")] struct Note { #[column(primary_key)] id: i64 }")
             .rows("INSERT INTO notes VALUES (1)"),
         case("a column goes, and another takes its name")
-            .before("OPEN struct Note { #[column(primary_key)] id: i64, title: String, #[column(default = \"7\")] n: i64 }")
+            .before("OPEN struct Note { #[column(primary_key)] id: i64, title: Option<String>, #[column(default = \"7\")] n: i64 }")
             .after("OPEN struct Note { #[column(primary_key)] id: i64, #[column(renamed_from = \"n\", default = \"7\")] title: i64 }")
             .rows(NOTE_ROWS)
             .sees("SELECT string_agg(title::text, ' ') FROM notes", "7 7"),

@@ -136,6 +136,18 @@ pub fn script(schema: &Schema) -> String {
     statements(Plan::of(&SchemaDiff::of(&empty, schema)).statements())
 }
 
+/// The same for a session of its own, which waits for locks no longer than a migration does. Empty where nothing is
+/// declared.
+#[must_use]
+pub fn standalone_script(schema: &Schema, lock_timeout: &LockTimeout) -> String {
+    let script = script(schema);
+    if script.is_empty() {
+        return script;
+    }
+    // Outside of a transaction SET LOCAL would end with its own statement.
+    format!("SET lock_timeout = '{}';\n\n{script}", lock_timeout.as_str())
+}
+
 fn statements_of(plan: &Plan) -> Vec<String> {
     plan.statements().map(str::to_owned).collect()
 }

@@ -11,5 +11,7 @@ pub mod config;
 pub mod declare;
 pub mod lock;
 pub mod model;
+pub mod places;
 pub mod renames;
 pub mod schema;
+pub mod types;

@@ -634,18 +634,43 @@ impl Table {
 /// Whether an index or a key starts with this key, so that no other index is needed to look it up.
 #[must_use]
 pub fn is_led_by(key: &str, constraints: &[Constraint], indexes: &[Index]) -> bool {
+    is_led_by_all(&[key.to_owned()], constraints, indexes)
+}
+
+/// Whether an index or a key starts with these keys in any order, so that no other index is needed to look them up
+/// together.
+#[must_use]
+pub fn is_led_by_all(keys: &[String], constraints: &[Constraint], indexes: &[Index]) -> bool {
+    let leads = |first: &[String]| {
+        first.len() == keys.len() && keys.iter().all(|key| first.iter().any(|other| other == key))
+    };
     let index_leads = |index: &Index| {
-        let order = index.keys.first().and_then(|first| first.strip_prefix(key));
-        let usable = index.method.is_none() && index.predicate.is_none();
-        usable && matches!(order, Some("" | " ASC" | " DESC"))
+        // A hash index finds equal values, of its one key.
+        let method = index.method.as_deref();
+        let usable = method.is_none() || (method == Some("hash") && keys.len() == 1);
+        let first: Vec<String> = index
+            .keys
+            .iter()
+            .take(keys.len())
+            .map(|key| without_order(key).to_owned())
+            .collect();
+        usable && index.predicate.is_none() && leads(&first)
     };
     let constraint_leads = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
-            columns.first().is_some_and(|first| first.to_string() == key)
+            let first: Vec<String> = columns.iter().take(keys.len()).map(ToString::to_string).collect();
+            leads(&first)
         }
         ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => false,
     };
     indexes.iter().any(index_leads) || constraints.iter().any(constraint_leads)
+}
+
+/// An index's key without ASC, DESC and NULLS behind it, in which direction equal values are found alike.
+fn without_order(key: &str) -> &str {
+    let orders = [" ASC", " DESC", " NULLS FIRST", " NULLS LAST"];
+    let shorter = orders.iter().find_map(|order| key.strip_suffix(order));
+    shorter.map_or(key, without_order)
 }
 
 /// Joins the parts of a generated name with `_`, and cuts what is over 63 bytes with a hash of the whole, so that
@@ -662,6 +687,26 @@ pub fn generated_name(parts: &[&str]) -> String {
         cut -= 1;
     }
     format!("{}_{hash:08x}", name.get(..cut).unwrap_or_default())
+}
+
+/// The name that PostgreSQL gives the sequence of an identity column: the longer one of the two names is cut
+/// (`makeObjectName` in its source).
+#[must_use]
+pub fn sequence_name(table: &Ident, column: &Ident) -> String {
+    let (mut table, mut column) = (table.as_str(), column.as_str());
+    while table.len() + column.len() + "__seq".len() > MAX_IDENT_BYTES {
+        let longer = if table.len() > column.len() {
+            &mut table
+        } else {
+            &mut column
+        };
+        let mut cut = longer.len() - 1;
+        while !longer.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        *longer = longer.get(..cut).unwrap_or_default();
+    }
+    format!("{table}_{column}_seq")
 }
 
 /// FNV-1a: short, and the same on every machine and in every version.

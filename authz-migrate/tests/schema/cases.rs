@@ -182,7 +182,7 @@ each_case! {
     identity_removed {
         old: owned!("#[column(identity)] number: i32"),
         new: owned!("#[column(default = \"1\")] number: i32"),
-        allow: [],
+        allow: ["authz-widens"],
     }
 
     // Constraints and indexes.

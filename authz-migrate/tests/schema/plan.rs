@@ -5,9 +5,9 @@ use authz_schema::config::LockTimeout;
 use authz_schema::schema::{EnumType, Schema, TypeName};
 use authz_sql::Ident;
 
-use crate::cases;
 use crate::schemas::{models, schema};
 use crate::{Case, up_files};
+use crate::{cases, language};
 
 /// The migration of a case.
 fn plan(case: &Case) -> String {
@@ -338,10 +338,16 @@ fn not_null_dropped() {
 #[test]
 fn identity_added() {
     insta::assert_snapshot!(plan(&cases::identity_added()), @"
+    -- authz-narrows: revokes columns of INSERT on public.notes from authenticated
+    -- authz-narrows: revokes columns of UPDATE on public.notes from authenticated
     -- fails-on-rows: makes public.notes.number an identity that counts from 1; where there are rows, RESTART it behind them
     -- breaks-old-code: generates the values of public.notes.number; programs that run meanwhile may write their own
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
     ALTER TABLE public.notes ALTER COLUMN number DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
+    GRANT INSERT (id, user_id) ON TABLE public.notes TO authenticated;
+    GRANT UPDATE (id, user_id) ON TABLE public.notes TO authenticated;
     ");
 }
 
@@ -356,9 +362,15 @@ fn identity_retyped() {
 
 #[test]
 fn identity_removed() {
-    insta::assert_snapshot!(plan(&cases::identity_removed()), @r"
+    insta::assert_snapshot!(plan(&cases::identity_removed()), @"
+    -- authz-widens: grants INSERT on public.notes to authenticated
+    -- authz-widens: grants UPDATE on public.notes to authenticated
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
     ALTER TABLE public.notes ALTER COLUMN number DROP IDENTITY;
     ALTER TABLE public.notes ALTER COLUMN number SET DEFAULT 1;
+    GRANT INSERT ON TABLE public.notes TO authenticated;
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
     ");
 }
 
@@ -412,9 +424,12 @@ fn unique_dropped() {
 
 #[test]
 fn unique_dropped_with_the_foreign_key_on_it() {
-    insta::assert_snapshot!(plan(&cases::unique_dropped_with_the_foreign_key_on_it()), @r"
+    insta::assert_snapshot!(plan(&cases::unique_dropped_with_the_foreign_key_on_it()), @"
     ALTER TABLE public.notes DROP CONSTRAINT notes_team_fkey;
     ALTER TABLE public.a_teams DROP CONSTRAINT a_teams_slug_key;
+    -- drop_index_notes_team_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_team_idx;
     ");
 }
 
@@ -519,10 +534,22 @@ fn index_of_a_policy_column_in_another_order() {
 
 #[test]
 fn foreign_key_added() {
-    insta::assert_snapshot!(plan(&cases::foreign_key_added()), @r"
+    insta::assert_snapshot!(plan(&cases::foreign_key_added()), @"
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
+    -- index_notes_team_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_id_idx ON public.notes (team_id);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     ");
 }
@@ -540,7 +567,12 @@ fn foreign_key_action_changed() {
 
 #[test]
 fn foreign_key_dropped() {
-    insta::assert_snapshot!(plan(&cases::foreign_key_dropped()), @"ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;");
+    insta::assert_snapshot!(plan(&cases::foreign_key_dropped()), @"
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
+    -- drop_index_notes_team_id_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_team_id_idx;
+    ");
 }
 
 #[test]
@@ -693,6 +725,19 @@ fn policy_command_changed() {
         FOR DELETE TO authenticated
         USING ((SELECT auth.user_id()) = user_id);
     GRANT DELETE ON TABLE public.notes TO authenticated;
+    -- index_notes_user_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_user_id_idx ON public.notes (user_id);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_user_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ");
 }
 
@@ -973,7 +1018,7 @@ fn two_tables_dropped_that_refer_to_each_other() {
 
 #[test]
 fn two_tables_added_that_refer_to_each_other() {
-    insta::assert_snapshot!(plan(&cases::two_tables_added_that_refer_to_each_other()), @r"
+    insta::assert_snapshot!(plan(&cases::two_tables_added_that_refer_to_each_other()), @"
     CREATE TABLE public.members (
         id bigint NOT NULL,
         user_id text NOT NULL,
@@ -982,6 +1027,7 @@ fn two_tables_added_that_refer_to_each_other() {
     );
     ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
     ALTER TABLE public.members FORCE ROW LEVEL SECURITY;
+    CREATE INDEX members_team_id_idx ON public.members (team_id);
     CREATE INDEX members_user_id_idx ON public.members (user_id);
     CREATE TABLE public.teams (
         id bigint NOT NULL,
@@ -990,6 +1036,7 @@ fn two_tables_added_that_refer_to_each_other() {
     );
     ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
     ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
+    CREATE INDEX teams_head_idx ON public.teams (head);
     ALTER TABLE public.members ADD CONSTRAINT members_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
     ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.members (id);
     CREATE POLICY members_select_authenticated ON public.members
@@ -1127,13 +1174,25 @@ fn texts_with_quotes_and_comments() {
 
 #[test]
 fn unique_added_for_a_foreign_key() {
-    insta::assert_snapshot!(plan(&cases::unique_added_for_a_foreign_key()), @r"
+    insta::assert_snapshot!(plan(&cases::unique_added_for_a_foreign_key()), @"
     -- fails-on-rows: adds the constraint a_teams_slug_key to public.a_teams
     -- fails-on-rows: adds the constraint notes_team_fkey to public.notes
     -- blocks-writes: reads all rows of public.a_teams for the constraint a_teams_slug_key
     ALTER TABLE public.a_teams ADD CONSTRAINT a_teams_slug_key UNIQUE (slug);
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_fkey FOREIGN KEY (team) REFERENCES public.a_teams (slug) NOT VALID;
+    -- index_notes_team_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_idx ON public.notes (team);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_fkey;
     ");
 }
@@ -1183,12 +1242,27 @@ fn primary_key_and_not_null_added() {
 
 #[test]
 fn foreign_keys_added_in_a_circle() {
-    insta::assert_snapshot!(plan(&cases::foreign_keys_added_in_a_circle()), @r"
+    insta::assert_snapshot!(plan(&cases::foreign_keys_added_in_a_circle()), @"
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
     -- fails-on-rows: adds the constraint teams_head_fkey to public.teams
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
     ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.notes (id) NOT VALID;
+    -- index_notes_team_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_id_idx ON public.notes (team_id);
+    -- index_teams_head_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS teams_head_idx ON public.teams (head);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_id_idx'::regclass, E'public.teams_head_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     ALTER TABLE public.teams VALIDATE CONSTRAINT teams_head_fkey;
     ");
@@ -1219,5 +1293,22 @@ fn a_value_that_an_enum_gains_comes_before_what_uses_it() {
     -- enum_values
     ALTER TYPE public.mood ADD VALUE E'glad' AFTER E'sad';
     ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT 'glad';
+    ");
+}
+
+#[test]
+fn column_added_beside_an_identity() {
+    insta::assert_snapshot!(plan(&language::column_added_beside_an_identity()), @"
+    ALTER TABLE public.orders ADD COLUMN note text;
+    GRANT INSERT (id, user_id, note) ON TABLE public.orders TO authenticated;
+    GRANT UPDATE (id, user_id, note) ON TABLE public.orders TO authenticated;
+    ");
+}
+
+#[test]
+fn reference_without_its_index() {
+    insta::assert_snapshot!(plan(&language::reference_without_its_index()), @"
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.orders_before_idx;
     ");
 }

@@ -5,9 +5,34 @@ use std::collections::BTreeSet;
 use super::{Declarations, DeclareError, Subject};
 use crate::closest::closest;
 use crate::config::Platform;
-use crate::schema::{Constraint, Table, TableName};
+use crate::places::Part;
+use crate::schema::{Table, TableName};
 use authz_sql::expression::qualified_calls;
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::{AUTH, MEMBERS, QualifiedName};
+
+/// The expressions of a table, and which part each of them is.
+pub(super) fn expressions(table: &Table) -> impl Iterator<Item = (&String, Part)> {
+    let policies = table.policies.iter().flat_map(|policy| {
+        let using = policy
+            .using
+            .iter()
+            .map(|text| (text, Part::Using(policy.name.clone())));
+        let check = policy.with_check.iter();
+        using.chain(check.map(|text| (text, Part::WithCheck(policy.name.clone()))))
+    });
+    let columns = table.columns.iter().flat_map(|column| {
+        let default = column.default.iter();
+        let generated = column.generated.iter();
+        default
+            .map(|text| (text, Part::Default(column.name.clone())))
+            .chain(generated.map(|text| (text, Part::Generated(column.name.clone()))))
+    });
+    let checks = table
+        .constraints
+        .iter()
+        .filter_map(|constraint| Some((constraint.check()?, Part::Constraint(constraint.name.clone()))));
+    policies.chain(columns).chain(checks)
+}
 
 /// The functions that there are.
 pub(super) struct Known {
@@ -36,32 +61,31 @@ impl Known {
 
     /// The calls in the expressions of a table that no function answers.
     pub(super) fn missing_in(&self, table: &Table) -> Vec<DeclareError> {
-        let policies = table
-            .policies
-            .iter()
-            .flat_map(|policy| policy.using.iter().chain(&policy.with_check));
-        let defaults = table.columns.iter().filter_map(|column| column.default.as_ref());
-        let checks = table.constraints.iter().filter_map(Constraint::check);
-        self.missing(policies.chain(defaults).chain(checks), &table.name)
+        let mut errors: Vec<DeclareError> = Vec::new();
+        for (text, part) in expressions(table) {
+            // The four policies of one attribute have one text.
+            let found = self.missing([text], &table.name, &part).into_iter();
+            errors.extend(found);
+        }
+        errors
     }
 
-    /// The same for these expressions of a table.
+    /// The same for these expressions of a part of a table.
     pub(super) fn missing<'a>(
         &self,
         texts: impl IntoIterator<Item = &'a String>,
         table: &TableName,
+        part: &Part,
     ) -> Vec<DeclareError> {
         let mut errors = Vec::new();
         for (namespace, name) in texts.into_iter().flat_map(|text| qualified_calls(text)) {
             let message = match namespace.as_str() {
-                "auth" => self.missing_in_auth(&name),
+                AUTH => self.missing_in_auth(&name),
                 MEMBERS => self.missing_in_members(&name),
                 _ => None,
             };
-            let error = message.map(|message| DeclareError {
-                of: Subject::Table(table.clone()),
-                message,
-            });
+            let error = message
+                .map(|message| DeclareError::new(Subject::Table(table.clone()), part.clone(), message));
             errors.extend(error.filter(|error| !errors.contains(error)));
         }
         errors
@@ -69,21 +93,21 @@ impl Known {
 
     fn missing_in_auth(&self, name: &str) -> Option<String> {
         let known = self.platform.auth_functions();
-        if known.contains(&name) || self.is_elsewhere("auth", name) {
+        if known.contains(&name) || self.is_elsewhere(AUTH, name) {
             return None;
         }
         if self.claims.contains(name) {
-            return self.wrong_namespace("auth", name);
+            return self.wrong_namespace(AUTH, name);
         }
         if Platform::Postgres.auth_functions().contains(&name) {
-            let has: Vec<String> = known.iter().map(|name| format!("auth.{name}()")).collect();
+            let has: Vec<String> = known.iter().map(|name| format!("{AUTH}.{name}()")).collect();
             return Some(format!(
-                "this platform has no auth.{name}(); it has {}",
+                "this platform has no {AUTH}.{name}(); it has {}",
                 has.join(", ")
             ));
         }
         // What else a platform's own namespace has is not known.
-        (self.platform == Platform::Postgres).then(|| self.nowhere("auth", name, known))?
+        (self.platform == Platform::Postgres).then(|| self.nowhere(AUTH, name, known))?
     }
 
     fn missing_in_members(&self, name: &str) -> Option<String> {

@@ -371,7 +371,12 @@ mod tests {
     use crate::project::ProjectOptions;
 
     fn messages(source: &str) -> Vec<String> {
-        let fixture = Fixture::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", source)]);
+        messages_of(source, &[])
+    }
+
+    fn messages_of(source: &str, files: &[(&str, &str)]) -> Vec<String> {
+        let package = [("Cargo.toml", MANIFEST), ("src/lib.rs", source)];
+        let fixture = Fixture::new(&[package.as_slice(), files].concat());
         let options = ProjectOptions {
             manifest_path: Some(fixture.path("Cargo.toml")),
             ..ProjectOptions::default()
@@ -414,6 +419,71 @@ mod tests {
             "{found:?}"
         );
         assert!(messages(&with("z")).is_empty());
+    }
+
+    #[test]
+    fn mistakes_that_several_structs_tell_stand_at_their_texts() {
+        let source = "use authz::Table;
+#[derive(Table)]
+#[rls(read, owner = \"user_id\")]
+#[rls(
+    modify,
+    member = \"id in team_membrs(team_id, user_id)\",
+)]
+#[rls(select = \"exists (select 1 from team_members m where m.temid = id)\", name = \"x\")]
+struct Team {
+    id: i64,
+    #[column(default = \"auth.userid()\")]
+    user_id: String,
+    #[column(references = \"users(id)\")]
+    lead: i64,
+}
+#[derive(Table)]
+#[table(index(user_id, name = \"teams\"))]
+#[rls(disabled = \"a\")]
+struct TeamMember { team_id: i64, user_id: String }
+";
+        let found = messages(source);
+        for expected in [
+            "6:14 no model declares public.team_membrs, the table of memberships; did you mean `team_members`?",
+            "8:16 `team_members` has no column `temid`; did you mean `team_id`?",
+            "11:24 there is no function auth.userid(); did you mean auth.user_id()?",
+            "13:27 no model declares public.users, and no migration of your own mentions it; for a table or view that is \
+             made elsewhere, write a struct with `#[table(existing)]`",
+            "17:31 the name teams is taken in public by public.teams; give the index a name of its own: \
+             `#[table(index(…, name = \"…\"))]`; the other one is at ",
+        ] {
+            assert!(
+                found.iter().any(|found| found.starts_with(expected)),
+                "{expected}: {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), 5, "{found:#?}");
+        let fine = source
+            .replace("membrs", "members")
+            .replace("temid", "team_id")
+            .replace("userid", "user_id")
+            .replace("users(id)", "leads(id)")
+            .replace("\"teams\"", "\"by_user\"");
+        let leads = [(
+            "migrations/1_leads.sql",
+            "CREATE TABLE leads (id bigint PRIMARY KEY);",
+        )];
+        assert_eq!(messages_of(&fine, &leads), [""; 0]);
+    }
+
+    #[test]
+    fn a_role_that_nobody_names_is_a_mistake_in_the_configuration() {
+        let source = "#[derive(authz::Table)] #[rls(select = true, to = \"editor\")] struct Note { id: i64 }";
+        let found = |text: &str| messages_of(source, &[("authz.toml", text)]);
+        assert_eq!(
+            found("lock_timeout = \"5s\"\n\n[roles.editr]\nmember_of = [\"authenticated\"]\n"),
+            ["3:8 no policy names the role `editr`; did you mean `editor`?"]
+        );
+        assert_eq!(
+            found("[roles.editor]\nmember_of = [\"authenticated\"]\n"),
+            [""; 0]
+        );
     }
 
     const NOTE: &str =

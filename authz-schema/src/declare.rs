@@ -1,6 +1,7 @@
 //! From what models, function files and `authz.toml` say one by one to the whole schema, with all that follows.
 
 mod calls;
+mod expressions;
 mod names;
 mod references;
 mod roles;
@@ -14,6 +15,7 @@ use crate::schema::{
     ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
     Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
 };
+use crate::types;
 use authz_sql::Ident;
 use authz_sql::words;
 use authz_sql::{MEMBERS, QualifiedName};
@@ -179,6 +181,7 @@ impl Declarations {
         errors.extend(names::conflicts(self, renames));
         let relations = Relations::of(self, config);
         errors.extend(references::mistakes(self, &relations));
+        errors.extend(expressions::mistakes(self, config, &relations));
         errors
     }
 
@@ -207,7 +210,8 @@ impl Declarations {
         for (used, part) in numbered(&self.memberships) {
             errors.extend(known.missing(&used.condition, &used.of, &part));
         }
-        let memberships = memberships(&self.memberships, &mut tables, &mut errors);
+        let enums: BTreeSet<TypeName> = self.enums.iter().map(|item| item.name.clone()).collect();
+        let memberships = memberships(&self.memberships, &mut tables, &enums, &mut errors);
         let claims = claims(self.claims, config, &memberships, &mut errors);
         let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
         let mut session_roles: BTreeSet<Ident> = config
@@ -314,11 +318,12 @@ fn claims(
 fn memberships(
     uses: &[MembershipUse],
     tables: &mut BTreeMap<TableName, Table>,
+    enums: &BTreeSet<TypeName>,
     errors: &mut Vec<DeclareError>,
 ) -> BTreeMap<Ident, Membership> {
     let mut found: BTreeMap<Ident, Membership> = BTreeMap::new();
     for (used, part) in numbered(uses) {
-        match membership(used, tables) {
+        match membership(used, tables, enums) {
             Err(message) => errors.push(DeclareError::new(Subject::Table(used.of.clone()), part, message)),
             Ok(membership) => {
                 if let Some(table) = tables.get_mut(&membership.table) {
@@ -345,7 +350,11 @@ fn numbered(uses: &[MembershipUse]) -> impl Iterator<Item = (&MembershipUse, Par
     })
 }
 
-fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Result<Membership, String> {
+fn membership(
+    used: &MembershipUse,
+    tables: &BTreeMap<TableName, Table>,
+    enums: &BTreeSet<TypeName>,
+) -> Result<Membership, String> {
     let table = tables.get(&used.table).ok_or_else(|| {
         let hint = match names::closest_table(&used.table, tables.keys()) {
             Some(close) => format!("did you mean `{close}`?"),
@@ -374,11 +383,26 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
             column(&used.user).map_or("", |column| column.column_type.as_str())
         )
     })?;
+    let group = column(&used.group)?;
+    let of = tables.get(&used.of);
+    let row = of.and_then(|of| of.columns.iter().find(|column| column.name == used.column));
+    if let Some(row) = row
+        && types::compare(&row.column_type, &group.column_type, enums) == Some(false)
+    {
+        return Err(format!(
+            "`{}` is {}, and {}.{} is {}, which PostgreSQL does not compare",
+            used.column.as_str(),
+            row.column_type,
+            used.table,
+            used.group,
+            group.column_type
+        ));
+    }
     Ok(Membership {
         name: Ident::new(used.function()).map_err(|error| error.to_string())?,
         table: used.table.clone(),
         group: used.group.clone(),
-        group_type: column(&used.group)?.column_type.clone(),
+        group_type: group.column_type.clone(),
         user: used.user.clone(),
         claim: claim.to_owned(),
         condition: used.condition.clone(),

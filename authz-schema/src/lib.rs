@@ -7,11 +7,13 @@
 pub mod auth;
 pub mod claims;
 mod closest;
+mod conditions;
 pub mod config;
 pub mod declare;
 pub mod lock;
 pub mod model;
 pub mod places;
+mod recursion;
 pub mod renames;
 pub mod schema;
 pub mod types;

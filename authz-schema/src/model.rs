@@ -14,16 +14,19 @@ mod serde;
 mod sql_type;
 mod types;
 
+use std::collections::BTreeSet;
+
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
 use crate::closest::no_such_column;
+use crate::conditions::{Known, NO_ENUMS, mistakes};
 use crate::declare::MembershipUse;
 use crate::places::{Part, Places};
 use crate::renames::{Conflict, Renames, conflicts};
-use crate::schema::{Table, TableName};
+use crate::schema::{Table, TableName, TypeName};
 use authz_sql::Ident;
-use authz_sql::expression::{Expression, Place};
+use authz_sql::expression::{Catalog, Expression, Place};
 use authz_sql::{MEMBERS, QualifiedName};
 
 use self::arguments::Arguments;
@@ -375,6 +378,13 @@ impl Scope<'_> {
                 fine = false;
             }
         }
+        if fine {
+            let is_condition = matches!(place, Place::Policy | Place::Check | Place::IndexPredicate);
+            for message in mistakes(&expression, self.table, is_condition, self) {
+                errors.add(text.span(), message);
+                fine = false;
+            }
+        }
         fine.then_some(expression)
     }
 
@@ -410,6 +420,34 @@ impl Scope<'_> {
     fn no_such_column(&self, name: &str, columns: &[ColumnModel]) -> String {
         let known = columns.iter().map(|column| column.column.name.as_str());
         no_such_column(self.table.name.as_str(), name, known)
+    }
+}
+
+impl Catalog for Scope<'_> {
+    fn has_column(&self, table: &TableName, column: &str) -> bool {
+        let columns = self.columns.into_iter().flatten();
+        table == self.table
+            && columns
+                .into_iter()
+                .any(|known| known.column.name.as_str() == column)
+    }
+}
+
+impl Known for Scope<'_> {
+    fn column_type(&self, table: &TableName, column: &Ident) -> Option<String> {
+        let known = table == self.table;
+        known
+            .then(|| self.type_of(column).to_owned())
+            .filter(|column_type| !column_type.is_empty())
+    }
+
+    fn function_type(&self, _: Option<&str>, _: &str) -> Option<String> {
+        None
+    }
+
+    fn enums(&self) -> &BTreeSet<TypeName> {
+        // Which types are enums is known to `cargo authz` alone.
+        &NO_ENUMS
     }
 }
 

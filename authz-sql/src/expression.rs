@@ -4,6 +4,7 @@
 mod alike;
 mod columns;
 mod implies;
+mod operations;
 mod references;
 mod rewrite;
 mod value;
@@ -20,6 +21,7 @@ use self::wrap::Call;
 
 pub use self::alike::alike;
 pub use self::implies::implies;
+pub use self::operations::{Operand, OperandKind, Operation};
 pub use self::references::{Catalog, Reference, Target};
 pub use self::rewrite::Replacement;
 

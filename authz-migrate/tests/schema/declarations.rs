@@ -47,10 +47,6 @@ fn allowed(source: &str) {
 const TEAMS: &str = "#[derive(Table)] #[rls(disabled = \"a\")]
     struct Team { #[column(primary_key)] id: i64, #[column(unique)] slug: String, name: String }\n";
 
-fn note(field: &str) -> String {
-    format!("{TEAMS}#[derive(Table)] #[rls(disabled = \"a\")] struct Note {{ id: i64, {field} }}")
-}
-
 #[test]
 fn a_reference_needs_a_table_a_column_and_a_key_that_are_there() {
     for (field, expected) in [
@@ -329,4 +325,207 @@ fn a_role_that_no_policy_names_is_made_where_something_is_said_of_it_and_refused
     for statement in ["CREATE ROLE auditor NOLOGIN", "GRANT authenticated TO auditor"] {
         assert!(script.contains(statement), "{script}");
     }
+}
+
+/// Notes of teams with these policies, and teams with these members.
+fn with_policy(note: &str, member: &str) -> String {
+    format!(
+        "#[derive(sqlx::Type, authz::Type)] #[sqlx(type_name = \"mood\")] enum Mood {{ Sad }}
+         #[derive(Table)] #[rls({note})]
+         struct Note {{ id: i64, team_id: i64, owner: uuid::Uuid, title: String, shared: bool, mood: Mood, tags: Vec<String>,
+             made: DateTime<Utc> }}
+         #[derive(Table)] #[rls({member})]
+         struct TeamMember {{ team_id: i64, user_id: String, role: String, since: DateTime<Utc> }}"
+    )
+}
+
+fn note(field: &str) -> String {
+    format!("{TEAMS}#[derive(Table)] #[rls(disabled = \"a\")] struct Note {{ id: i64, {field} }}")
+}
+
+#[test]
+fn a_subquery_reads_tables_and_columns_that_are_there() {
+    let select = |policy: &str| with_policy(&format!("select = \"{policy}\""), "disabled = \"a\"");
+    for (policy, expected) in [
+        (
+            "team_id in (select team_id from team_member where user_id = auth.user_id())",
+            "Using(notes_select_authenticated): no model declares public.team_member, and no migration of your own \
+             mentions it; did you mean `team_members`?",
+        ),
+        (
+            "exists (select 1 from accounts a where a.id = team_id)",
+            "no model declares public.accounts, and no migration of your own mentions it; for a table or view that is \
+             made elsewhere, write a struct with `#[table(existing)]`",
+        ),
+        (
+            "exists (select 1 from team_members m where m.temid = notes.team_id)",
+            "`team_members` has no column `temid`; did you mean `team_id`?",
+        ),
+        (
+            "exists (select 1 from team_members m join notes_x n on n.id = m.team_id)",
+            "no model declares public.notes_x",
+        ),
+        (
+            "exists (select 1 from team_members where usr_id = auth.user_id())",
+            "`team_members` has no column `usr_id`; did you mean `user_id`?",
+        ),
+        (
+            "exists (select 1 from (select user_id u from team_members) m where m.u = auth.user_id() and m.user_id = 'a')",
+            "`team_members` has no column `user_id`",
+        ),
+    ] {
+        let found = mistakes(&select(policy));
+        assert!(!found.is_empty(), "{policy}");
+        if !policy.contains("user_id u") {
+            assert!(found.len() == 1 && found[0].contains(expected), "{found:#?}");
+        }
+    }
+    for policy in [
+        "team_id in (select team_id from team_members where user_id = auth.user_id())",
+        "exists (select 1 from public.team_members m where m.team_id = notes.team_id and m.role = 'a')",
+        "exists (select from team_members where team_members.team_id = notes.team_id and ctid is not null)",
+        "exists (with m as (select team_id t from team_members) select 1 from m where m.t = team_id)",
+        "exists (with recursive m(t, up) as (select 1, 2 union select t, up from m) select 1 from m where t = team_id)",
+        "exists (select 1 from (select team_id as t, user_id from team_members) m where m.t = notes.team_id)",
+        "exists (select 1 from team_members m, lateral (select m.user_id as who) w where w.who = auth.user_id())",
+        "exists (select 1 from unnest(tags) as t where t = title)",
+        "exists (select 1 from unnest(tags) with ordinality as t(tag, n) where tag = title and n < 3)",
+        "exists (select 1 from jsonb_each_text(auth.jwt()) where key = title and value = 'a')",
+        "exists (select 1 from (values (1, 'a'), (2, 'b')) v(id, name) where v.id = team_id and name = title)",
+        "exists (select 1 from (values (1)) v where column1 = team_id)",
+        "exists (select 1 from pg_roles r where r.rolname = current_user)",
+        "exists (select 1 from pg_catalog.pg_roles where rolname = current_user)",
+        "exists (select 1 from information_schema.tables where table_name = title)",
+        "title = (select role from team_members m order by m.since desc limit 1)",
+        "exists (select team_id, count(*) as n from team_members group by team_id having count(*) > 2 order by n)",
+        "exists (select 1 from team_members m where extract(year from m.since) > 2000 and m.since > now() - interval '1 day')",
+        "exists (select 1 from team_members m where m.since at time zone 'utc' > '2020-01-01' and m is not null)",
+        "exists (select 1 from team_members m where row_to_json(m) ->> 'role' = title and substring(m.role from 1 for 2) = 'ab')",
+        "exists (select 1 from team_members a join team_members b using (team_id) where team_id = notes.team_id)",
+        "exists (select 1 from team_members where since > made and make_interval(days => 3) > interval '1 day')",
+        "exists (select 1 from team_members m where m.role collate \\\"C\\\" = title and trim(both 'x' from m.role) = 'a')",
+        "team_id = any (array(select m.team_id from team_members m union select 3))",
+    ] {
+        let found = mistakes(&select(policy));
+        assert_eq!(found, [""; 0], "{policy}");
+    }
+    let view = select("team_id in (select team_id from active_members)");
+    assert_eq!(
+        mistakes_in(&view, "CREATE VIEW active_members AS SELECT 1", ""),
+        [""; 0]
+    );
+    assert_eq!(mistakes(&view).len(), 1);
+    let called = select("exists (select 1 from team_members m where m.label = 'a')");
+    assert_eq!(
+        mistakes_in(&called, "CREATE FUNCTION label(team_members) …", ""),
+        [""; 0]
+    );
+    assert_eq!(mistakes(&called).len(), 1);
+    let existing =
+        "#[derive(Table)] #[rls(select = \"exists (select 1 from users u where u.anything = title)\")]
+        struct Note { title: String }
+        #[derive(Table)] #[table(existing)] #[rls(disabled = \"a\")] struct User { id: i64 }";
+    allowed(existing);
+}
+
+#[test]
+fn types_of_several_tables_and_of_enums_and_claims_have_to_compare() {
+    let select = |policy: &str| with_policy(&format!("select = \"{policy}\""), "disabled = \"a\"");
+    for (policy, expected) in [
+        (
+            "exists (select 1 from team_members m where m.user_id = owner)",
+            "`m.user_id` is text, and `owner` is uuid, which PostgreSQL does not compare; write a cast, such as \
+             `owner::text`",
+        ),
+        (
+            "owner in (select user_id from team_members)",
+            "which PostgreSQL does not compare",
+        ),
+        ("mood = title", "`mood` is public.mood, and `title` is text"),
+        (
+            "exists (select 1 from team_members m where m.team_id = auth.user_id())",
+            "`m.team_id` is bigint, and `auth.user_id()` is text, which PostgreSQL does not compare; write a cast, such \
+             as `m.team_id::text`",
+        ),
+        (
+            "title in (select since from team_members)",
+            "which PostgreSQL does not compare",
+        ),
+    ] {
+        refused(&select(policy), expected);
+    }
+    for policy in [
+        "exists (select 1 from team_members m where m.user_id = owner::text)",
+        "owner::text in (select user_id from team_members)",
+        "mood = 'sad' and mood::text = title and mood in ('sad')",
+        "title = any (tags) and tags && array['a'] and title || 'x' = 'y' and tags || title = tags",
+        "exists (select 1 from team_members m where m.since > made and m.team_id = 5 and m.team_id = 5.5)",
+        "exists (select 1 from team_members m where m.team_id::text = auth.user_id())",
+    ] {
+        let found = mistakes(&select(policy));
+        assert_eq!(found, [""; 0], "{policy}");
+    }
+    let mixed = select("mood = title");
+    assert_eq!(
+        mistakes_in(&mixed, "CREATE CAST (mood AS text) WITH INOUT AS IMPLICIT;", ""),
+        [""; 0]
+    );
+    let member = |field: &str| {
+        format!(
+            "#[derive(Table)] #[rls(read, member = \"{field} in team_members(team_id, user_id)\")]
+             struct Note {{ team: i32, label: String }}
+             #[derive(Table)] #[rls(disabled = \"a\")] struct TeamMember {{ team_id: i64, user_id: String }}"
+        )
+    };
+    refused(
+        &member("label"),
+        "`label` is text, and public.team_members.team_id is bigint, which PostgreSQL does not compare",
+    );
+    allowed(&member("team"));
+}
+
+#[test]
+fn policies_that_read_each_others_tables_are_refused_and_both_are_named() {
+    let both = |note: &str, member: &str| {
+        let member = format!("select = \"team_id in (select team_id from notes where {member})\"");
+        with_policy(note, &member)
+    };
+    let note = "select = \"team_id in (select team_id from team_members where user_id = auth.user_id())\"";
+    let found = mistakes(&both(note, "shared"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with(
+            "Using(notes_select_authenticated): the policy `notes_select_authenticated` reads public.team_members, and \
+             the policy `team_members_select_authenticated` of public.team_members reads public.notes, so that they \
+             apply again without end: PostgreSQL refuses every query; write `member = \"team_members(team_id, user_id)\"`"
+        ),
+        "{found:#?}"
+    );
+    // Other roles have other policies.
+    allowed(&both(&format!("{note}, to = \"editor\""), "shared"));
+    let config = "[roles.editor]\nmember_of = [\"authenticated\"]";
+    assert!(!mistakes_in(&both(&format!("{note}, to = \"editor\""), "shared"), "", config).is_empty());
+    // Only the SELECT policies apply to what a policy reads.
+    allowed(&with_policy(
+        "select = true",
+        "select = \"user_id = auth.user_id()\", insert = \"team_id in (select team_id from notes)\"",
+    ));
+    allowed(&with_policy(note, "select = \"user_id = auth.user_id()\""));
+    // A circle of three.
+    let three = |last: &str| {
+        let table = |name: &str, reads: &str| {
+            format!(
+                "#[derive(Table)] #[table(name = \"{name}\")] #[rls(select = \"id in (select id from {reads})\")]
+                 struct T {{ id: i64 }}\n"
+            )
+        };
+        format!(
+            "{}{}{}#[derive(Table)] #[table(name = \"d\")] #[rls(select = true)] struct D {{ id: i64 }}",
+            table("a", "b"),
+            table("b", "c"),
+            table("c", last)
+        )
+    };
+    assert_eq!(mistakes(&three("a")).len(), 3);
+    allowed(&three("d"));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authz_sql::{AUTH, Ident};
 
 use super::names::{closest_table, no_such_column};
-use super::{Declarations, DeclareError, Subject};
+use super::{Declarations, DeclareError, Elsewhere, Subject};
 use crate::config::{Config, Platform};
 use crate::places::Part;
 use crate::schema::{Constraint, ConstraintKind, ForeignKey, Index, Table, TableName, TypeName};
@@ -13,7 +13,7 @@ use crate::types;
 
 /// What the models and the migrations tell of tables.
 pub(super) struct Relations<'a> {
-    declarations: &'a Declarations,
+    pub(super) declarations: &'a Declarations,
     config: &'a Config,
     pub(super) tables: BTreeMap<&'a TableName, &'a Table>,
     namespaces: BTreeSet<&'a str>,
@@ -44,9 +44,30 @@ impl<'a> Relations<'a> {
         let platforms = self.config.platform != Platform::Postgres
             && (namespace == AUTH || !self.namespaces.contains(namespace));
         let elsewhere = self.declarations.elsewhere.as_ref();
+        // With another search path a bare name is of another namespace.
+        let search_path = |elsewhere: &Elsewhere| elsewhere.words.contains("search_path");
+        let same_name = || self.tables.keys().any(|table| table.name == name.name);
         platforms
+            || elsewhere.is_some_and(search_path) && same_name()
             || self.config.existing_schemas.contains(&name.namespace)
             || elsewhere.is_none_or(|elsewhere| elsewhere.mentions(&name.name))
+    }
+
+    /// Whether PostgreSQL may compare what it does not by itself.
+    pub(super) fn has_own_operators(&self) -> bool {
+        let elsewhere = self.declarations.elsewhere.as_ref();
+        elsewhere.is_none_or(|elsewhere| elsewhere.operators)
+    }
+
+    /// Whether `table.name` may be the call `name(table)`.
+    pub(super) fn may_be_function(&self, name: &Ident) -> bool {
+        let elsewhere = self.declarations.elsewhere.as_ref();
+        elsewhere.is_none_or(|elsewhere| elsewhere.mentions(name))
+            || self
+                .declarations
+                .functions
+                .iter()
+                .any(|function| function.signature.name.name == *name)
     }
 
     /// What to say of a table that is not there.

@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
+use crate::conditions::{Nothing, default_mistake};
 use crate::places::{Part, Places};
 use crate::schema::{Column, Identity, TableName};
 use authz_sql::expression::{Expression, Place};
@@ -144,7 +145,17 @@ pub(super) fn read(
     if let Some((_, text)) = &generated {
         note(Part::Generated, text.span());
     }
-    let default = default.and_then(|(_, text)| expression_of(&text, Place::Default, errors));
+    let default = default.and_then(|(_, text)| {
+        let expression = expression_of(&text, Place::Default, errors)?;
+        let mistake = name
+            .as_ref()
+            .zip(column_type.as_ref())
+            .and_then(|(name, column_type)| default_mistake(&expression, name, column_type, &Nothing));
+        if let Some(message) = mistake {
+            errors.add(text.span(), message);
+        }
+        Some(expression)
+    });
     let model = ColumnModel {
         span: field_name.span(),
         primary_key,

@@ -150,6 +150,8 @@ impl Made {
     ///
     /// Not for boolean columns, where an index finds half the table, nor for casts that depend on a setting.
     pub(super) fn policy_indexes(&mut self, rules: &Rules, table: &Table, errors: &mut Errors) {
+        // `all` is four policies that compare the same.
+        let mut refused: Vec<Ident> = Vec::new();
         for (comparison, span) in &rules.comparisons {
             let Some(column) = table
                 .columns
@@ -174,6 +176,9 @@ impl Made {
             let parts: Vec<&str> = [column.name.as_str()].into_iter().chain(cast).collect();
             let wanted = Ident::new(self.candidate(&parts, "idx")).ok();
             if let Some(wanted) = wanted.filter(|wanted| self.named.contains(wanted)) {
+                if refused.contains(&wanted) {
+                    continue;
+                }
                 errors.add(
                     *span,
                     format!(
@@ -183,6 +188,7 @@ impl Made {
                         wanted.as_str()
                     ),
                 );
+                refused.push(wanted);
             } else if let Some(name) = self.name(&parts, "idx") {
                 self.places.note(Part::Index(name.clone()), *span);
                 self.indexes

@@ -6,7 +6,9 @@ use proc_macro2::Span;
 
 use crate::declare::{MembershipUse, claim_for};
 use crate::places::{Part, Places};
+use crate::recursion;
 use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, MEMBERS_ROLE, Policy};
+use crate::types;
 use authz_sql::Ident;
 use authz_sql::MEMBERS;
 use authz_sql::expression::{Comparison, Expression, Place};
@@ -109,6 +111,7 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
     // Only where every attribute could be read is a missing `select` a fact.
     if errors.count == before {
         refuse_writes_without_select(&rules, &needs_select, errors);
+        refuse_recursion(&rules, scope, errors);
     }
     rules
 }
@@ -351,7 +354,21 @@ fn whose(options: &mut Arguments, scope: &Scope<'_>, errors: &mut Errors) -> Opt
         let expression = scope
             .column(&owner.value(), owner.span(), errors)
             .and_then(|column| {
-                let claim = claim_for(scope.type_of(&column)).unwrap_or("auth.user_id()");
+                let column_type = scope.type_of(&column);
+                if types::compare(column_type, "text", &BTreeSet::new()) == Some(false)
+                    && claim_for(column_type).is_none()
+                {
+                    let column = column.as_str();
+                    errors.add(
+                        owner.span(),
+                        format!(
+                            "`{column}` is {column_type}; an owner is text, as auth.user_id() is, or uuid, as auth.uid() is; \
+                             write a cast: `all = \"{column}::text = auth.user_id()\"`"
+                        ),
+                    );
+                    return None;
+                }
+                let claim = claim_for(column_type).unwrap_or("auth.user_id()");
                 Expression::parse(&format!("{claim} = {column}"), Place::Policy).ok()
             });
         return Some(Whose {
@@ -595,6 +612,26 @@ fn refuse_writes_without_select(
                     command.sql()
                 ),
             );
+        }
+    }
+}
+
+/// A policy that reads its own table applies to that reading again.
+fn refuse_recursion(rules: &Rules, scope: &Scope<'_>, errors: &mut Errors) {
+    // USING and WITH CHECK may be one text, and `all` is four policies.
+    let mut reported: Vec<&String> = Vec::new();
+    for policy in &rules.policies {
+        for (text, part) in recursion::clauses(policy) {
+            let expression = Expression::unchecked(text.as_str());
+            let reads = expression.reads(Some(scope.table), scope);
+            if reads.contains(scope.table)
+                && !reported.contains(&text)
+                && recursion::applies_again(policy, &rules.policies)
+                && let Some(span) = rules.places.of(&part)
+            {
+                errors.add(span, recursion::of_itself(scope.table, &expression, scope));
+                reported.push(text);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Expression, fold};
+use super::Expression;
 use crate::tree::{Node, SyntaxKind};
 
 /// One use of an operator that takes or gives conditions: a comparison, AND, OR, NOT, and every operator that is not
@@ -71,16 +71,51 @@ impl Expression {
             for node in root.descendants() {
                 self.operations_at(node, &mut found);
             }
+            if !binds_as_postgresql(root) {
+                for operation in &mut found {
+                    operation.chained = None;
+                    for operand in &mut operation.operands {
+                        operand.kind = OperandKind::Unknown;
+                    }
+                }
+            }
         }
         found
+    }
+
+    /// Whether a SELECT stands in it, with or without a FROM.
+    #[must_use]
+    pub fn has_select(&self) -> bool {
+        let is_query = |node: &Node| matches!(node.kind, SyntaxKind::SELECT | SyntaxKind::TABLE);
+        self.root().is_some_and(|root| root.descendants().any(is_query))
+    }
+
+    /// Whether all that gives columns in its subqueries is tables and plain SELECTs, whose columns can be known.
+    #[must_use]
+    pub fn reads_tables_alone(&self) -> bool {
+        let gives_others = |node: &Node| {
+            matches!(
+                node.kind,
+                SyntaxKind::EXPR_FROM_ITEM
+                    | SyntaxKind::FUNCTION_FROM_ITEM
+                    | SyntaxKind::GRAPH_TABLE_FROM_ITEM
+                    | SyntaxKind::JSON_TABLE_FROM_ITEM
+                    | SyntaxKind::ROWS_FROM_ITEM
+                    | SyntaxKind::XML_TABLE_FROM_ITEM
+                    | SyntaxKind::VALUES
+                    | SyntaxKind::WITH_CLAUSE
+            )
+        };
+        self.root()
+            .is_some_and(|root| !root.descendants().any(gives_others))
     }
 
     /// The expression as a whole.
     #[must_use]
     pub fn as_operand(&self) -> Operand {
         match self.root() {
-            Some(root) => self.operand(root),
-            None => Operand {
+            Some(root) if binds_as_postgresql(root) => self.operand(root),
+            _ => Operand {
                 text: self.as_str().to_owned(),
                 kind: OperandKind::Unknown,
             },
@@ -280,6 +315,59 @@ impl Expression {
     }
 }
 
+/// Whether each operator has the operands that PostgreSQL gives it. The parser binds a few otherwise, such as
+/// `x NOT BETWEEN 1 AND 5 OR y`; then nothing is known of operands.
+fn binds_as_postgresql(root: &Node) -> bool {
+    root.descendants().all(|node| {
+        let Some(own) = binding(node) else { return true };
+        let last = node.children.len().saturating_sub(1);
+        let fits = |(place, child): (usize, &Node)| match binding(child) {
+            None => true,
+            // A comparison beside a comparison is reported by itself, and AND and OR mean the same in any order.
+            Some(inner) if inner == own && matches!(own, OR | AND | NOT | COMPARISON) => true,
+            Some(inner) if place == 0 && place != last => inner >= own,
+            Some(inner) => inner > own,
+        };
+        node.children.iter().enumerate().all(fits)
+    })
+}
+
+const OR: u8 = 1;
+const AND: u8 = 2;
+const NOT: u8 = 3;
+const IS: u8 = 4;
+const COMPARISON: u8 = 5;
+const MATCH: u8 = 6;
+const OTHER: u8 = 7;
+
+/// How strongly the operator of a node binds in PostgreSQL, from OR on
+/// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-PRECEDENCE>).
+fn binding(node: &Node) -> Option<u8> {
+    match (node.kind, node.children.as_slice()) {
+        (SyntaxKind::BETWEEN_EXPR, _) => Some(MATCH),
+        (SyntaxKind::PREFIX_EXPR, [operator, _]) => Some(match operator.kind {
+            SyntaxKind::NOT_KW => NOT,
+            SyntaxKind::MINUS | SyntaxKind::PLUS => OTHER + 4,
+            _ => OTHER,
+        }),
+        (SyntaxKind::BIN_EXPR, [_, operator, _]) => Some(match operator.kind {
+            SyntaxKind::OR_KW => OR,
+            SyntaxKind::AND_KW => AND,
+            SyntaxKind::IS_KW
+            | SyntaxKind::IS_NOT
+            | SyntaxKind::IS_DISTINCT_FROM
+            | SyntaxKind::IS_NOT_DISTINCT_FROM => IS,
+            _ if is_comparison(operator) => COMPARISON,
+            kind if gives_condition(kind) => MATCH,
+            SyntaxKind::PLUS | SyntaxKind::MINUS => OTHER + 1,
+            SyntaxKind::STAR | SyntaxKind::SLASH | SyntaxKind::PERCENT => OTHER + 2,
+            SyntaxKind::CARET => OTHER + 3,
+            _ => OTHER,
+        }),
+        _ => None,
+    }
+}
+
 fn is_comparison(operator: &Node) -> bool {
     matches!(
         operator.kind,
@@ -309,5 +397,7 @@ fn gives_condition(operator: SyntaxKind) -> bool {
             | SyntaxKind::NOT_LIKE
             | SyntaxKind::ILIKE_KW
             | SyntaxKind::NOT_ILIKE
+            | SyntaxKind::SIMILAR_TO
+            | SyntaxKind::NOT_SIMILAR_TO
     )
 }

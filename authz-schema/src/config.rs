@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
-use authz_sql::Ident;
-use authz_sql::MEMBERS;
+use authz_sql::{AUTH, Ident, MEMBERS};
 
 /// The file's name. It stands beside `Cargo.toml`.
 pub const FILE: &str = "authz.toml";
@@ -120,7 +119,7 @@ impl Platform {
     #[must_use]
     pub fn claims_namespace(self) -> &'static str {
         match self {
-            Self::Postgres => "auth",
+            Self::Postgres => AUTH,
             Self::Neon | Self::Supabase => MEMBERS,
         }
     }

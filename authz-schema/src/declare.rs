@@ -3,7 +3,7 @@
 mod calls;
 mod expressions;
 mod names;
-mod references;
+pub(crate) mod references;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod claims;
 mod closest;
+pub mod collect;
 mod conditions;
 pub mod config;
 pub mod declare;

@@ -22,12 +22,13 @@ use syn::ext::IdentExt as _;
 use crate::closest::no_such_column;
 use crate::conditions::{Known, NO_ENUMS, mistakes};
 use crate::declare::MembershipUse;
+use crate::declare::references::mistake_in;
 use crate::places::{Part, Places};
 use crate::renames::{Conflict, Renames, conflicts};
-use crate::schema::{Table, TableName, TypeName};
+use crate::schema::{ConstraintKind, Table, TableName, TypeName};
 use authz_sql::Ident;
 use authz_sql::expression::{Catalog, Expression, Place};
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::{QualifiedName, is_reserved_namespace};
 
 use self::arguments::Arguments;
 use self::columns::ColumnModel;
@@ -172,6 +173,7 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
     table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     table.policies.sort_by(|a, b| a.name.cmp(&b.name));
     places.extend(made.places);
+    refuse_references_to_itself(&table, whole, &places, errors);
     places.extend(rules.places);
     refuse_renames(&columns, &rules.renamed, &table, errors);
     for column in &columns {
@@ -246,6 +248,19 @@ fn refuse_conflicts<N: PartialEq + AsRef<str>>(
         };
         let (what, advice) = conflict.message(kind, former.as_ref(), first);
         errors.add(*span, format!("{what}; {advice}"));
+    }
+}
+
+/// Refuses references of the table to columns of its own that it does not have, or that are no key.
+fn refuse_references_to_itself(table: &Table, whole: bool, places: &Places, errors: &mut Errors) {
+    for constraint in table.constraints.iter().filter(|_| whole) {
+        if let ConstraintKind::ForeignKey(key) = &constraint.kind
+            && key.table == table.name
+            && let Some(message) = mistake_in(table, key, table, &NO_ENUMS)
+            && let Some(span) = places.of(&Part::Constraint(constraint.name.clone()))
+        {
+            errors.add(span, message);
+        }
     }
 }
 
@@ -329,11 +344,6 @@ fn table_name(
         }),
         span,
     )
-}
-
-/// The namespaces of PostgreSQL itself, and that of the functions that policies call.
-fn is_reserved_namespace(name: &str) -> bool {
-    name == "auth" || name == MEMBERS || name == "information_schema" || name.starts_with("pg_")
 }
 
 /// The table that expressions stand in, to resolve their columns.

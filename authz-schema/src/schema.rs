@@ -13,15 +13,7 @@ use authz_sql::function::FunctionText;
 use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature, words};
 
 pub use self::claim::ClaimFunction;
-
-/// The session role of a request with a verified token.
-pub const AUTHENTICATED: &str = "authenticated";
-/// The session role of a request without a token.
-pub const ANONYMOUS: &str = "anonymous";
-/// The login role: what the application connects as. It owns nothing and may only switch to a session role.
-pub const LOGIN_ROLE: &str = "authenticator";
-/// The role that owns them. Nobody becomes it; its policies show it the memberships of the transaction's user.
-pub const MEMBERS_ROLE: &str = "authz_members";
+pub use authz_sql::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE, MEMBERS_ROLE};
 
 /// All that the models of a crate declare.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,8 +1,318 @@
-//! Names of SQL types that mean the same, and which types PostgreSQL compares.
+//! SQL types: which Rust types have them, which of their names mean the same, and which of them PostgreSQL compares.
 
 use std::collections::BTreeSet;
 
 use crate::schema::TypeName;
+
+/// A Rust type of an SQL type, as sqlx maps them.
+#[derive(Debug, Clone, Copy)]
+pub struct RustType {
+    /// The SQL type.
+    pub sql: &'static str,
+    /// The last segments of the paths of the Rust types that have it. None where generics decide.
+    pub names: &'static [&'static str],
+    /// The Rust type that `cargo authz pull` writes; empty where it writes none.
+    pub written: &'static str,
+    /// What that needs: modules and names.
+    pub imports: &'static [(&'static str, &'static str)],
+    /// The feature of sqlx that it needs.
+    pub feature: Option<&'static str>,
+}
+
+const CHRONO: &str = "sqlx::types::chrono";
+const TYPES: &str = "sqlx::types";
+const PG: &str = "sqlx::postgres::types";
+
+/// The SQL types that models have without saying so. `authz::SqlType` is implemented for the same Rust types.
+pub const RUST_TYPES: &[RustType] = &[
+    RustType {
+        sql: "boolean",
+        names: &["bool"],
+        written: "bool",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "\"char\"",
+        names: &["i8"],
+        written: "i8",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "smallint",
+        names: &["i16", "NonZeroI16"],
+        written: "i16",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "integer",
+        names: &["i32", "NonZeroI32"],
+        written: "i32",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "bigint",
+        names: &["i64", "NonZeroI64"],
+        written: "i64",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "real",
+        names: &["f32"],
+        written: "f32",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "double precision",
+        names: &["f64"],
+        written: "f64",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "text",
+        names: &["String", "str", "Text"],
+        written: "String",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "citext",
+        names: &["PgCiText"],
+        written: "",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "uuid",
+        names: &["Uuid", "Hyphenated", "Simple"],
+        written: "Uuid",
+        imports: &[(TYPES, "Uuid")],
+        feature: Some("uuid"),
+    },
+    RustType {
+        sql: "timestamptz",
+        names: &["DateTime", "OffsetDateTime"],
+        written: "DateTime<Utc>",
+        imports: &[(CHRONO, "DateTime"), (CHRONO, "Utc")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "timestamp",
+        names: &["NaiveDateTime", "PrimitiveDateTime"],
+        written: "NaiveDateTime",
+        imports: &[(CHRONO, "NaiveDateTime")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "date",
+        names: &["NaiveDate", "Date"],
+        written: "NaiveDate",
+        imports: &[(CHRONO, "NaiveDate")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "time",
+        names: &["NaiveTime", "Time"],
+        written: "NaiveTime",
+        imports: &[(CHRONO, "NaiveTime")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "timetz",
+        names: &["PgTimeTz"],
+        written: "",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "interval",
+        names: &["PgInterval"],
+        written: "PgInterval",
+        imports: &[(PG, "PgInterval")],
+        feature: None,
+    },
+    RustType {
+        sql: "numeric",
+        names: &["Decimal", "BigDecimal"],
+        written: "Decimal",
+        imports: &[(TYPES, "Decimal")],
+        feature: Some("rust_decimal"),
+    },
+    RustType {
+        sql: "money",
+        names: &["PgMoney"],
+        written: "PgMoney",
+        imports: &[(PG, "PgMoney")],
+        feature: None,
+    },
+    RustType {
+        sql: "jsonb",
+        names: &["Json", "Value", "JsonValue", "RawValue", "JsonRawValue"],
+        written: "serde_json::Value",
+        imports: &[],
+        feature: Some("json"),
+    },
+    RustType {
+        sql: "inet",
+        names: &["IpNetwork", "IpNet", "IpAddr"],
+        written: "IpNetwork",
+        imports: &[("sqlx::types::ipnetwork", "IpNetwork")],
+        feature: Some("ipnetwork"),
+    },
+    RustType {
+        sql: "macaddr",
+        names: &["MacAddress"],
+        written: "MacAddress",
+        imports: &[("sqlx::types::mac_address", "MacAddress")],
+        feature: Some("mac_address"),
+    },
+    RustType {
+        sql: "varbit",
+        names: &["BitVec"],
+        written: "BitVec",
+        imports: &[(TYPES, "BitVec")],
+        feature: Some("bit-vec"),
+    },
+    RustType {
+        sql: "oid",
+        names: &["Oid"],
+        written: "Oid",
+        imports: &[(PG, "Oid")],
+        feature: None,
+    },
+    RustType {
+        sql: "hstore",
+        names: &["PgHstore"],
+        written: "PgHstore",
+        imports: &[(PG, "PgHstore")],
+        feature: None,
+    },
+    RustType {
+        sql: "ltree",
+        names: &["PgLTree"],
+        written: "PgLTree",
+        imports: &[(PG, "PgLTree")],
+        feature: None,
+    },
+    RustType {
+        sql: "lquery",
+        names: &["PgLQuery"],
+        written: "PgLQuery",
+        imports: &[(PG, "PgLQuery")],
+        feature: None,
+    },
+    RustType {
+        sql: "cube",
+        names: &["PgCube"],
+        written: "PgCube",
+        imports: &[(PG, "PgCube")],
+        feature: None,
+    },
+    RustType {
+        sql: "point",
+        names: &["PgPoint"],
+        written: "PgPoint",
+        imports: &[(PG, "PgPoint")],
+        feature: None,
+    },
+    RustType {
+        sql: "line",
+        names: &["PgLine"],
+        written: "PgLine",
+        imports: &[(PG, "PgLine")],
+        feature: None,
+    },
+    RustType {
+        sql: "lseg",
+        names: &["PgLSeg"],
+        written: "PgLSeg",
+        imports: &[(PG, "PgLSeg")],
+        feature: None,
+    },
+    RustType {
+        sql: "box",
+        names: &["PgBox"],
+        written: "PgBox",
+        imports: &[(PG, "PgBox")],
+        feature: None,
+    },
+    RustType {
+        sql: "path",
+        names: &["PgPath"],
+        written: "PgPath",
+        imports: &[(PG, "PgPath")],
+        feature: None,
+    },
+    RustType {
+        sql: "polygon",
+        names: &["PgPolygon"],
+        written: "PgPolygon",
+        imports: &[(PG, "PgPolygon")],
+        feature: None,
+    },
+    RustType {
+        sql: "circle",
+        names: &["PgCircle"],
+        written: "PgCircle",
+        imports: &[(PG, "PgCircle")],
+        feature: None,
+    },
+    RustType {
+        sql: "bytea",
+        names: &[],
+        written: "Vec<u8>",
+        imports: &[],
+        feature: None,
+    },
+    RustType {
+        sql: "int4range",
+        names: &[],
+        written: "PgRange<i32>",
+        imports: &[(PG, "PgRange")],
+        feature: None,
+    },
+    RustType {
+        sql: "int8range",
+        names: &[],
+        written: "PgRange<i64>",
+        imports: &[(PG, "PgRange")],
+        feature: None,
+    },
+    RustType {
+        sql: "numrange",
+        names: &[],
+        written: "PgRange<Decimal>",
+        imports: &[(TYPES, "Decimal"), (PG, "PgRange")],
+        feature: Some("rust_decimal"),
+    },
+    RustType {
+        sql: "tsrange",
+        names: &[],
+        written: "PgRange<NaiveDateTime>",
+        imports: &[(CHRONO, "NaiveDateTime"), (PG, "PgRange")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "tstzrange",
+        names: &[],
+        written: "PgRange<DateTime<Utc>>",
+        imports: &[(CHRONO, "DateTime"), (CHRONO, "Utc"), (PG, "PgRange")],
+        feature: Some("chrono"),
+    },
+    RustType {
+        sql: "daterange",
+        names: &[],
+        written: "PgRange<NaiveDate>",
+        imports: &[(CHRONO, "NaiveDate"), (PG, "PgRange")],
+        feature: Some("chrono"),
+    },
+];
 
 /// Other names of a type, and the name that PostgreSQL shows.
 const NAMES: &[(&[&str], &str)] = &[

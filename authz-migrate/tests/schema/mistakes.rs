@@ -441,6 +441,24 @@ fn a_default_is_of_the_type_of_its_column() {
 }
 
 #[test]
+fn a_reference_of_a_table_to_itself_needs_a_column_that_is_a_key() {
+    let note = |target: &str| {
+        mistakes_in(&format!(
+            "#[rls(disabled = \"a\")] struct Note {{ #[column(primary_key)] id: i64, number: i64,
+             #[column(references = \"{target}\")] before: Option<i64> }}"
+        ))
+    };
+    assert_eq!(
+        note("notes(idd)"),
+        ["`notes` has no column `idd`; did you mean `id`?"]
+    );
+    assert_eq!(note("public.notes(number)").len(), 1);
+    for target in ["notes(id)", "teams(number)", "app.notes(number)"] {
+        assert_eq!(note(target), [""; 0], "{target}");
+    }
+}
+
+#[test]
 fn a_rename_inside_of_a_table_or_a_type_that_cannot_be_is_refused() {
     let columns = |fields: &str| mistakes_in(&format!("#[rls(disabled = \"a\")] struct Note {{ {fields} }}"));
     let renamed = |name: &str, former: &str| format!("#[column(renamed_from = \"{former}\")] {name}: i64, ");

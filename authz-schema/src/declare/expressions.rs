@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_sql::expression::{Catalog, Expression, OperandKind, Target};
-use authz_sql::{AUTH, Ident, MEMBERS};
+use authz_sql::{AUTH, Ident, MEMBERS, is_system_namespace};
 
 use super::calls::expressions;
 use super::names::no_such_column;
@@ -186,9 +186,8 @@ fn names(expression: &Expression, home: &Table, relations: &Relations<'_>) -> Ve
 /// Whether PostgreSQL itself has the table.
 fn is_of_postgresql(table: &TableName) -> bool {
     let namespace = table.namespace.as_str();
-    namespace == "information_schema"
-        || namespace.starts_with("pg_")
-        || table.name.as_str().starts_with("pg_")
+    // A bare name is looked for among PostgreSQL's own first.
+    is_system_namespace(namespace) || (namespace == "public" && table.name.as_str().starts_with("pg_"))
 }
 
 /// The roles that policies name, each with those whose policies apply to it: itself, and those that it is a member of.

@@ -106,6 +106,16 @@ fn mistake(table: &Table, key: &ForeignKey, relations: &Relations<'_>) -> Option
         let missing = !relations.may_be_elsewhere(&key.table);
         return missing.then(|| relations.no_such_table(&key.table));
     };
+    mistake_in(table, key, target, &relations.enums)
+}
+
+/// Why columns of a table cannot refer to those of this one.
+pub(crate) fn mistake_in(
+    table: &Table,
+    key: &ForeignKey,
+    target: &Table,
+    enums: &BTreeSet<TypeName>,
+) -> Option<String> {
     // A struct of a table that is made elsewhere has the columns that policies need, and none of its keys.
     let column = |name: &Ident| target.columns.iter().find(|column| column.name == *name);
     let missing = key.references.iter().find(|name| column(name).is_none());
@@ -121,7 +131,6 @@ fn mistake(table: &Table, key: &ForeignKey, relations: &Relations<'_>) -> Option
             columns.join(", ")
         ));
     }
-    let enums = &relations.enums;
     key.columns.iter().zip(&key.references).find_map(|(from, to)| {
         let from = table.columns.iter().find(|column| column.name == *from)?;
         let to = column(to)?;

@@ -9,15 +9,13 @@ use syn::spanned::Spanned as _;
 use crate::places::{Part, Places};
 use crate::renames::Renames;
 use crate::schema::{EnumType, TypeName};
-use authz_sql::Ident;
+use authz_sql::{Ident, is_reserved_namespace};
 
 use super::arguments::Arguments;
 use super::lists::plain_name;
 use super::serde::{Rule, Serde};
 use super::types::Types;
-use super::{
-    Errors, differs, doc_comment, former_place, is_reserved_namespace, refuse_conflicts, snake_case,
-};
+use super::{Errors, differs, doc_comment, former_place, refuse_conflicts, snake_case};
 
 const SQLX_KEYS: &[&str] = &["default", "no_pg_array", "rename_all", "transparent", "type_name"];
 

@@ -17,8 +17,10 @@ use crate::schema::{
 };
 use crate::types;
 use authz_sql::Ident;
+use authz_sql::expression::Target;
+use authz_sql::function::body_references;
 use authz_sql::words;
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::{MEMBERS, QualifiedName, Signature};
 
 use self::calls::Known;
 use self::references::Relations;
@@ -226,10 +228,12 @@ impl Declarations {
         }
         roles::add_those_of_no_policy(config, login_role.as_ref(), &mut session_roles, &mut errors);
         let used = || session_roles.iter().chain(&login_role);
-        let functions = self.functions.into_iter().map(|mut function| {
+        let mut functions: BTreeMap<Signature, Function> = BTreeMap::new();
+        for mut function in self.functions {
             function.roles = callers(&tables, &function);
-            (function.signature.clone(), function)
-        });
+            functions.insert(function.signature.clone(), function);
+        }
+        let_callers_call(&mut functions);
         let schema = Schema {
             auth: config.platform.auth(),
             existing_namespaces: config.existing_schemas.clone(),
@@ -240,7 +244,7 @@ impl Declarations {
                 .map(|item| (item.name.clone(), item))
                 .collect(),
             claims,
-            functions: functions.collect(),
+            functions,
             memberships,
             login_role: login_role.clone(),
             session_roles: session_roles.clone(),
@@ -268,6 +272,41 @@ fn callers(tables: &BTreeMap<TableName, Table>, function: &Function) -> BTreeSet
         }
     }
     roles
+}
+
+/// Gives the roles that call a function those that it calls in turn, which run with the caller's rights unless it is SECURITY
+/// DEFINER.
+fn let_callers_call(functions: &mut BTreeMap<Signature, Function>) {
+    let calls: Vec<(Signature, BTreeSet<QualifiedName>)> = functions
+        .values()
+        .filter(|function| !function.is_security_definer())
+        .map(|function| {
+            let (_, references) = body_references(&function.sql, &());
+            let called = references
+                .into_iter()
+                .filter_map(|reference| match reference.target {
+                    Target::Function(name) => Some(name),
+                    _ => None,
+                });
+            (function.signature.clone(), called.collect())
+        })
+        .collect();
+    loop {
+        let mut changed = false;
+        for (caller, called) in &calls {
+            let roles = functions.get(caller).map(|function| function.roles.clone());
+            for function in functions.values_mut() {
+                if function.signature != *caller && called.contains(&function.signature.name) {
+                    let before = function.roles.len();
+                    function.roles.extend(roles.iter().flatten().cloned());
+                    changed |= function.roles.len() > before;
+                }
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
 }
 
 /// The functions that give claims. Several structs may name one claim, if they mean the same by it.

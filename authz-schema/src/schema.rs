@@ -135,6 +135,17 @@ pub struct Function {
     pub roles: BTreeSet<Ident>,
 }
 
+impl Function {
+    /// Whether it runs with its owner's rights.
+    #[must_use]
+    pub fn is_security_definer(&self) -> bool {
+        let lower = self.sql.to_ascii_lowercase();
+        let mut words = lower.split_whitespace().peekable();
+        std::iter::from_fn(|| Some((words.next()?, words.peek().copied())))
+            .any(|pair| pair == ("security", Some("definer")))
+    }
+}
+
 impl From<FunctionText> for Function {
     fn from(text: FunctionText) -> Self {
         Self {

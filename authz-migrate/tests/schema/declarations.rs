@@ -529,3 +529,34 @@ fn policies_that_read_each_others_tables_are_refused_and_both_are_named() {
     assert_eq!(mistakes(&three("a")).len(), 3);
     allowed(&three("d"));
 }
+
+#[test]
+fn a_function_that_a_called_function_calls_may_be_executed_too() {
+    let (mut declarations, _) =
+        declared("#[derive(Table)] #[rls(select = \"b(id)\", to = \"editor\")] struct Note { id: i64 }");
+    declarations.functions = [
+        "CREATE FUNCTION a(x bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN z(x); END $$",
+        "CREATE FUNCTION b(x bigint) RETURNS boolean RETURN a(x) AND d(x)",
+        "CREATE FUNCTION d(x bigint) RETURNS boolean SECURITY DEFINER SET search_path = '' RETURN public.e(x)",
+        "CREATE FUNCTION e(x bigint) RETURNS boolean RETURN x > 1",
+        "CREATE FUNCTION z(x bigint) RETURNS boolean RETURN x > 1",
+    ]
+    .map(|sql| authz_sql::function::parse_function(sql).unwrap().into())
+    .to_vec();
+    let schema = declarations.schema(&Config::default()).unwrap();
+    let callers = schema.functions.values().map(|function| {
+        let roles: Vec<&str> = function.roles.iter().map(authz_sql::Ident::as_str).collect();
+        (function.signature.name.name.as_str(), roles)
+    });
+    // What a SECURITY DEFINER function calls runs as its owner.
+    assert_eq!(
+        callers.collect::<Vec<_>>(),
+        [
+            ("a", vec!["editor"]),
+            ("b", vec!["editor"]),
+            ("d", vec!["editor"]),
+            ("e", vec![]),
+            ("z", vec!["editor"])
+        ]
+    );
+}

@@ -53,6 +53,15 @@ impl<'a> Relations<'a> {
             || elsewhere.is_none_or(|elsewhere| elsewhere.mentions(&name.name))
     }
 
+    /// The names of the functions of claims and of the application.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &str> {
+        let claims = self.declarations.claims.iter();
+        let functions = self.declarations.functions.iter();
+        claims
+            .map(|claim| claim.function.as_str())
+            .chain(functions.map(|function| function.signature.name.name.as_str()))
+    }
+
     /// Whether PostgreSQL may compare what it does not by itself.
     pub(super) fn has_own_operators(&self) -> bool {
         let elsewhere = self.declarations.elsewhere.as_ref();

@@ -621,7 +621,8 @@ fn refuse_recursion(rules: &Rules, scope: &Scope<'_>, errors: &mut Errors) {
     // USING and WITH CHECK may be one text, and `all` is four policies.
     let mut reported: Vec<&String> = Vec::new();
     for policy in &rules.policies {
-        for (text, part) in recursion::clauses(policy) {
+        let clauses = recursion::clauses(policy);
+        for (text, part) in clauses.filter(|(text, _)| recursion::may_read(text)) {
             let expression = Expression::unchecked(text.as_str());
             let reads = expression.reads(Some(scope.table), scope);
             if reads.contains(scope.table)

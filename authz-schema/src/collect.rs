@@ -82,7 +82,7 @@ mod tests {
         };
         assert_eq!(CollectedItem::from_text(&item.to_text()), Some(item.clone()));
         assert!(item.file_name().ends_with(".model"));
-        for text in ["", "Table\0/a", "Table\0/a\0f\0x\01\0t"] {
+        for text in ["", "Table\0/a", "Table\0/a\0f\0x\0y\0t"] {
             assert_eq!(CollectedItem::from_text(text), None, "{text:?}");
         }
     }

@@ -395,7 +395,7 @@ fn membership(
     enums: &BTreeSet<TypeName>,
 ) -> Result<Membership, String> {
     let table = tables.get(&used.table).ok_or_else(|| {
-        let hint = match names::closest_table(&used.table, tables.keys()) {
+        let hint = match names::closest_table(&used.table, &tables.keys()) {
             Some(close) => format!("did you mean `{close}`?"),
             None => "for one that is made elsewhere, write a struct with `#[table(existing)]`".to_owned(),
         };

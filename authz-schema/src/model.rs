@@ -231,10 +231,11 @@ fn differs(text: &syn::LitStr, same: bool, errors: &mut Errors) -> bool {
 }
 
 /// Refuses renames inside of one table or type (today's and former name, and where it stands) that cannot all be.
-fn refuse_conflicts<N: PartialEq + AsRef<str>>(
+fn refuse_conflicts<N: PartialEq>(
     renamed: &[(N, N, Span)],
     declared: &[N],
     kind: &str,
+    text: impl Fn(&N) -> &str,
     errors: &mut Errors,
 ) {
     let pairs: Vec<(&N, &N)> = renamed.iter().map(|(today, former, _)| (today, former)).collect();
@@ -243,10 +244,10 @@ fn refuse_conflicts<N: PartialEq + AsRef<str>>(
             continue;
         };
         let first = match conflict {
-            Conflict::Twice { first } => pairs.get(first).map_or("", |(today, _)| today.as_ref()),
+            Conflict::Twice { first } => pairs.get(first).map_or("", |(today, _)| text(today)),
             Conflict::StillDeclared => "",
         };
-        let (what, advice) = conflict.message(kind, former.as_ref(), first);
+        let (what, advice) = conflict.message(kind, text(former), first);
         errors.add(*span, format!("{what}; {advice}"));
     }
 }
@@ -278,9 +279,9 @@ fn refuse_renames(
             Some((model.column.name.clone(), former, span))
         })
         .collect();
-    refuse_conflicts(&renamed, &names, "column", errors);
+    refuse_conflicts(&renamed, &names, "column", Ident::as_str, errors);
     let names: Vec<Ident> = table.policies.iter().map(|policy| policy.name.clone()).collect();
-    refuse_conflicts(policies, &names, "policy", errors);
+    refuse_conflicts(policies, &names, "policy", Ident::as_str, errors);
 }
 
 fn renames(

@@ -141,12 +141,6 @@ impl fmt::Display for Ident {
     }
 }
 
-impl AsRef<str> for Ident {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
 impl TryFrom<String> for Ident {
     type Error = IdentError;
 

@@ -175,7 +175,7 @@ fn conflicts_of(
 /// The table that was meant where another is written, as an attribute names it.
 pub(super) fn closest_table<'a>(
     name: &TableName,
-    tables: impl Iterator<Item = &'a TableName> + Clone,
+    tables: &(impl Iterator<Item = &'a TableName> + Clone),
 ) -> Option<String> {
     let elsewhere = tables.clone().find(|table| table.name == name.name);
     let meant = elsewhere.or_else(|| {

@@ -81,7 +81,7 @@ impl<'a> Relations<'a> {
 
     /// What to say of a table that is not there.
     pub(super) fn no_such_table(&self, name: &TableName) -> String {
-        let hint = match closest_table(name, self.tables.keys().copied()) {
+        let hint = match closest_table(name, &self.tables.keys().copied()) {
             Some(close) => format!("did you mean `{close}`?"),
             None => "for a table or view that is made elsewhere, write a struct with `#[table(existing)]`"
                 .to_owned(),

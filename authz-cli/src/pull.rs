@@ -15,7 +15,7 @@ mod types;
 
 use std::path::Path;
 
-use authz_migrate::migration;
+use authz_migrate::migration::{self, MigrationError};
 use authz_schema::config::{Config, Platform};
 use authz_schema::declare::Declarations;
 use authz_schema::schema::{EnumType, Schema, Table};
@@ -59,6 +59,9 @@ pub enum PullError {
     /// The namespace belongs to a platform or an extension.
     #[error("the schema `{}` belongs to the platform or an extension, and no model declares what is in it", .0.as_str())]
     PlatformNamespace(Ident),
+    /// There is no order of statements that makes the database what the models say.
+    #[error(transparent)]
+    Plan(MigrationError),
     /// What the lock declares cannot be made on a throwaway server.
     #[error(
         "what the lock declares cannot be made on a throwaway server, so that its texts cannot be found again"
@@ -183,9 +186,8 @@ async fn declared(server: &Server, name: &str, lock: &Schema) -> Result<Catalogu
     run("postgres", format!("CREATE DATABASE {name}"))
         .await
         .map_err(PullError::Database)?;
-    let mut connection = run(name, migration::script(lock))
-        .await
-        .map_err(PullError::Database)?;
+    let script = migration::script(lock).map_err(PullError::Plan)?;
+    let mut connection = run(name, script).await.map_err(PullError::Database)?;
     introspect::read(&mut connection, &[]).await
 }
 
@@ -245,7 +247,7 @@ fn write(
         source: source_of(&file, &parts, &findings),
         schema,
         findings,
-        align: align.statements(),
+        align: align.statements().map_err(PullError::Plan)?,
     })
 }
 

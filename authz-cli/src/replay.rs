@@ -9,8 +9,7 @@ pub mod catalogue;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use authz_migrate::diff::SchemaDiff;
-use authz_migrate::plan::Plan;
+use authz_migrate::migration::script_statements;
 use authz_schema::auth;
 use authz_schema::schema::{ClaimFunction, MEMBERS_ROLE, Schema};
 use authz_sql::MEMBERS;
@@ -170,8 +169,8 @@ pub(crate) async fn remake(connection: &mut PgConnection, lock: &Schema) -> Resu
     let functions = foreign_functions(connection, lock).await?;
     run(connection, &clear(lock)).await?;
     let mut functions = Some(functions);
-    let empty = Schema::default();
-    for statement in Plan::of(&SchemaDiff::of(&empty, lock)).statements() {
+    let statements = script_statements(lock).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+    for statement in statements.iter().map(String::as_str) {
         if statement.starts_with("CREATE POLICY ")
             && let Some(functions) = functions.take()
         {

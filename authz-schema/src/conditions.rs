@@ -42,9 +42,26 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("upper", "text"),
 ];
 
-/// Families of which no two values overlap, and no two are joined bit by bit to a condition.
+/// What is joined bit by bit with nothing.
 const CONDITIONS: &[&str] = &["boolean"];
+/// What overlaps with nothing.
 const NEVER_OVERLAP: &[&str] = &["boolean", "integer", "bigint", "text", "uuid"];
+/// What `||` does not join with a condition. Texts and arrays of conditions it does.
+const NEVER_JOINED: &[&str] = &[
+    "bigint",
+    "boolean",
+    "date",
+    "double precision",
+    "integer",
+    "json",
+    "jsonb",
+    "numeric",
+    "real",
+    "smallint",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "uuid",
+];
 
 /// What PostgreSQL refuses, each once. `is_condition` where the whole must be true or false.
 pub(crate) fn mistakes(
@@ -151,7 +168,9 @@ impl<K: Known> Reader<'_, K> {
                 operands.iter().find_map(|operand| self.no_condition(operand))
             }
             ("&&", operands) if self.any_is(operands, NEVER_OVERLAP) => Some(OVERLAPS.to_owned()),
-            ("||", operands) if self.any_is(operands, CONDITIONS) => Some(JOINS.to_owned()),
+            ("||", operands) if self.any_is(operands, CONDITIONS) && self.all_are(operands, NEVER_JOINED) => {
+                Some(JOINS.to_owned())
+            }
             ("&", operands) if self.any_is(operands, CONDITIONS) => {
                 Some("`&` is for the bits of numbers; write AND".to_owned())
             }
@@ -169,6 +188,13 @@ impl<K: Known> Reader<'_, K> {
     fn any_is(&self, operands: &[Operand], names: &[&str]) -> bool {
         let mut operands = operands.iter().filter_map(|operand| self.type_of(&operand.kind));
         operands.any(|ty| names.contains(&types::canonical(&ty).as_str()))
+    }
+
+    fn all_are(&self, operands: &[Operand], names: &[&str]) -> bool {
+        operands.iter().all(|operand| {
+            let ty = self.type_of(&operand.kind);
+            ty.is_some_and(|ty| names.contains(&types::canonical(&ty).as_str()))
+        })
     }
 
     fn no_condition(&self, operand: &Operand) -> Option<String> {

@@ -13,13 +13,13 @@ use crate::places::Part;
 use crate::schema::{Command, Policy, Table, TableName};
 
 /// The expressions of a policy.
-pub(crate) fn clauses(policy: &Policy) -> impl Iterator<Item = (&String, Part)> {
+pub(crate) fn clauses(policy: &Policy) -> impl Iterator<Item = (&Expression, Part)> {
     let using = policy
         .using
         .iter()
-        .map(|text| (text, Part::Using(policy.name.clone())));
+        .map(|expression| (expression, Part::Using(policy.name.clone())));
     let check = policy.with_check.iter();
-    using.chain(check.map(|text| (text, Part::WithCheck(policy.name.clone()))))
+    using.chain(check.map(|expression| (expression, Part::WithCheck(policy.name.clone()))))
 }
 
 /// Whether a text may read a table, by its letters: most texts read none, and need not be parsed to know that.
@@ -44,7 +44,7 @@ pub(crate) fn applies_again(policy: &Policy, all: &[Policy]) -> bool {
 }
 
 fn has_select(policy: &Policy) -> bool {
-    clauses(policy).any(|(text, _)| Expression::unchecked(text.as_str()).has_select())
+    clauses(policy).any(|(expression, _)| expression.has_select())
 }
 
 /// What to say of a policy that reads its own table.
@@ -114,7 +114,7 @@ pub(crate) struct Circle {
 struct Reading<'a> {
     policy: &'a Policy,
     part: Part,
-    expression: Expression,
+    expression: &'a Expression,
     reads: Vec<TableName>,
 }
 
@@ -133,8 +133,7 @@ pub(crate) fn circles(
         .collect();
     for table in governed.values() {
         for policy in &table.policies {
-            for (text, part) in clauses(policy).filter(|(text, _)| may_read(text)) {
-                let expression = Expression::unchecked(text.as_str());
+            for (expression, part) in clauses(policy).filter(|(found, _)| may_read(found.as_str())) {
                 if !expression.has_subquery() {
                     continue;
                 }
@@ -230,7 +229,7 @@ fn circle(
         return Circle {
             table: table.clone(),
             part: reading.part.clone(),
-            message: of_itself(table, &reading.expression, catalog),
+            message: of_itself(table, reading.expression, catalog),
             other: (table.clone(), reading.part.clone()),
         };
     };
@@ -253,7 +252,7 @@ fn circle(
              write `{}`, which looks memberships up without policies, or call a SECURITY DEFINER function",
             reading.policy.name.as_str(),
             by.join(", and "),
-            member(table, first, &reading.expression, catalog)
+            member(table, first, reading.expression, catalog)
         ),
         other: ((*last).clone(), leading.part.clone()),
     }

@@ -7,6 +7,7 @@ mod implies;
 mod operations;
 mod references;
 mod rewrite;
+mod scalar;
 mod value;
 mod wrap;
 
@@ -14,13 +15,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::lexical::fold;
+use super::lexical::{self, fold};
+use super::resolve::{PUBLIC, is_construct};
 use super::tree::{self, Node, SyntaxKind};
+use crate::{Ident, QualifiedName};
 
-use self::wrap::Call;
+use self::wrap::Wrapped;
 
-pub use self::alike::alike;
-pub use self::implies::implies;
 pub use self::operations::{Operand, OperandKind, Operation};
 pub use self::references::{Catalog, Reference, Target};
 pub use self::rewrite::Replacement;
@@ -94,6 +95,15 @@ pub struct ColumnRef {
     pub name: String,
 }
 
+/// A call of a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// The namespace that is written before the name.
+    pub namespace: Option<Ident>,
+    /// The function's own name.
+    pub name: Ident,
+}
+
 /// A column that an expression compares for equality with something that is the same for every row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Comparison {
@@ -164,6 +174,89 @@ impl Expression {
         self.root().is_some_and(|root| root.descendants().any(queries))
     }
 
+    /// The calls in it, in order. None for a text that cannot be parsed.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let nodes = self.root().into_iter().flat_map(Node::descendants);
+        let calls = nodes.filter_map(|node| self.callee(node));
+        let named = calls.filter_map(|(namespace, name)| {
+            Some(Call {
+                namespace: match namespace {
+                    Some(namespace) => Some(lexical::ident(&namespace)?),
+                    None => None,
+                },
+                name: lexical::ident(&name)?,
+            })
+        });
+        named
+            .filter(|call| call.namespace.is_some() || !is_construct(call.name.as_str()))
+            .collect()
+    }
+
+    /// The sequences that it counts by, as `nextval('…')` names them.
+    #[must_use]
+    pub fn sequences(&self) -> Vec<String> {
+        let nodes = self.root().into_iter().flat_map(Node::descendants);
+        let sequences = nodes.filter_map(|node| {
+            let (namespace, name) = self.callee(node)?;
+            let is_nextval = name == "nextval" && matches!(namespace.as_deref(), None | Some("pg_catalog"));
+            let [_, arguments] = node.children.as_slice() else {
+                return None;
+            };
+            let mut strings = arguments.descendants().filter(|node| node.children.is_empty());
+            strings
+                .find_map(|token| lexical::string(token.kind, self.slice(&token.range)))
+                .filter(|_| is_nextval)
+        });
+        sequences.map(|(name, _)| name).collect()
+    }
+
+    /// The key of an index in its two parts: the column or expression as it is written, and what stands behind it with
+    /// the space before: collation, operator class and order.
+    #[must_use]
+    pub fn key_parts(&self) -> (&str, &str) {
+        let root = self.root().filter(|root| root.kind == SyntaxKind::PARTITION_ITEM);
+        let item = root.and_then(|item| item.children.first());
+        let key = match item {
+            Some(item) if item.kind == SyntaxKind::COLLATE => item.children.first(),
+            item => item,
+        };
+        let end = key.map_or(self.as_str().len(), |key| key.range.end);
+        self.as_str().split_at_checked(end).unwrap_or((self.as_str(), ""))
+    }
+
+    /// The expression without parentheses around the whole of it. Those of a subquery belong to it.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        match self.root().map(alike::bare) {
+            Some(inner) if inner.range != (0..self.as_str().len()) => {
+                Self::unchecked(self.slice(&inner.range))
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The expression in parentheses. A `--` comment is ended before the last one.
+    #[must_use]
+    pub fn parenthesized(&self) -> String {
+        let text = self.as_str();
+        let last = tree::tokens(text).pop();
+        let is_open =
+            last.is_some_and(|(kind, token)| kind == SyntaxKind::COMMENT && token.starts_with("--"));
+        format!("({text}{})", if is_open { "\n" } else { "" })
+    }
+
+    /// The expression as DEFAULT takes it: in parentheses, unless it is one value that nothing behind it can run into.
+    #[must_use]
+    pub fn as_default(&self) -> String {
+        let is_whole = |root: &&Node| root.range == (0..self.as_str().len());
+        if self.root().filter(is_whole).is_some_and(is_one_value) {
+            self.to_string()
+        } else {
+            self.parenthesized()
+        }
+    }
+
     /// The tree; `None` for a text that is neither an expression nor the key of an index.
     fn root(&self) -> Option<&Node> {
         let parse = || {
@@ -181,14 +274,14 @@ impl Expression {
     /// whole of a subquery, or an item of FROM. `ANY (SELECT …)` would compare with the rows of the subquery, so that an
     /// array stands as `ANY (coalesce((SELECT …)))`, which the planner takes for the array itself.
     #[must_use]
-    pub fn wrapped(&self) -> String {
+    pub fn wrapped(&self) -> Self {
         let mut calls = Vec::new();
         if let Some(root) = self.root() {
             self.find_calls(&mut vec![root], &mut calls);
         }
         let mut sql = String::with_capacity(self.as_str().len() + 10 * calls.len());
         let mut end = 0;
-        for Call { range, is_array } in calls {
+        for Wrapped { range, is_array } in calls {
             let (before, after) = if is_array {
                 ("coalesce((SELECT ", "))")
             } else {
@@ -200,8 +293,11 @@ impl Expression {
             sql.push_str(after);
             end = range.end;
         }
+        if end == 0 {
+            return self.clone();
+        }
         sql.push_str(self.slice(&(end..self.as_str().len())));
-        sql
+        Self::unchecked(sql)
     }
 
     /// The columns that the expression names, in order, each once. Names inside a subquery that has a FROM clause
@@ -296,16 +392,22 @@ impl Expression {
     }
 }
 
-/// The functions that an expression calls with their namespaces, both folded as PostgreSQL folds them. None for a text that
-/// is no expression.
-#[must_use]
-pub fn qualified_calls(text: &str) -> Vec<(String, String)> {
-    let expression = Expression::unchecked(text);
-    let nodes = expression.root().into_iter().flat_map(Node::descendants);
-    let calls = nodes.filter_map(|node| expression.callee(node));
-    calls
-        .filter_map(|(namespace, name)| Some((namespace?, name)))
-        .collect()
+impl Call {
+    /// Whether it calls this function. A bare name is in `public`.
+    #[must_use]
+    pub fn is_of(&self, function: &QualifiedName) -> bool {
+        let namespace = self.namespace.as_ref().map_or(PUBLIC, Ident::as_str);
+        namespace == function.namespace.as_str() && self.name == function.name
+    }
+}
+
+/// Whether the node is a constant, a name, a call, or a cast of these.
+fn is_one_value(node: &Node) -> bool {
+    match node.kind {
+        SyntaxKind::LITERAL | SyntaxKind::NAME_REF | SyntaxKind::CALL_EXPR | SyntaxKind::PAREN_EXPR => true,
+        SyntaxKind::CAST_EXPR => node.children.first().is_some_and(is_one_value),
+        _ => false,
+    }
 }
 
 /// The text as the name of an SQL type with single spaces, or `None` if it is not exactly one.

@@ -12,6 +12,8 @@ mod lexical;
 #[cfg(feature = "parse")]
 mod resolve;
 #[cfg(feature = "parse")]
+pub mod script;
+#[cfg(feature = "parse")]
 mod tree;
 #[cfg(feature = "parse")]
 pub mod words;

@@ -16,7 +16,7 @@ use crate::expression::{Catalog, Reference, Target};
 use crate::lexical::{self, fold};
 use crate::tree::{self, Node, SyntaxKind};
 
-pub(crate) use self::names::VALUE_KEYWORDS;
+pub(crate) use self::names::{VALUE_KEYWORDS, is_construct};
 
 /// Where bare names are looked for.
 pub(crate) const PUBLIC: &str = "public";

@@ -106,7 +106,7 @@ fn the_sql_of_the_readme_is_what_its_struct_becomes() {
         tables: vec![model.table],
         ..Declarations::default()
     };
-    let made = one_line(&script(&declared.schema(&Config::default()).unwrap()));
+    let made = one_line(&script(&declared.schema(&Config::default()).unwrap()).unwrap());
     let mut checked = 0;
     for statement in readme("sql").split_inclusive(';') {
         let statement = one_line(statement);

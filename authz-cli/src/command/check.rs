@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::report::Report;
 use super::{CommandError, Outcome, count, read_models, shown};
 use crate::cli::Check;
+use crate::dml::{self, DataStatement};
 use crate::expand::{SeenBy, Unseen};
 use crate::folder::LOCK;
 use crate::history::{self, Problem};
@@ -24,6 +25,8 @@ pub(super) struct Checked {
     problems: Vec<Problem>,
     /// The up files that `generate` would write.
     pending: Vec<String>,
+    /// Statements of hand-written migrations that row security would filter.
+    data_statements: Vec<DataStatement>,
     /// Whether the migrations were replayed.
     replayed: bool,
     /// Where the migrations make something else than the lock declares.
@@ -41,13 +44,14 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
     if let Some(base) = &arguments.base {
         problems.extend(history::problems_since(&folder, base)?);
     }
-    let lock = lock.schema;
+    let (rings, lock) = (lock.rings, lock.schema);
     let pending = Migration::with_renames(
         &lock,
         &models.schema,
-        &models.renames,
+        &models.renames.without(&rings),
         &project.config.lock_timeout,
-    );
+    )?;
+    let data_statements = dml::find(&folder, &lock, &project.config.accepted_data_statements)?;
     let differences = if arguments.no_replay {
         Vec::new()
     } else {
@@ -61,6 +65,7 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
             .flat_map(|migration| migration.parts)
             .map(|part| part.up)
             .collect(),
+        data_statements,
         replayed: !arguments.no_replay,
         differences,
         tables: lock.tables.len(),
@@ -75,6 +80,7 @@ impl Report for Checked {
             && self.problems.is_empty()
             && self.pending.is_empty()
             && self.differences.is_empty()
+            && !self.data_statements.iter().any(DataStatement::is_finding)
         {
             Outcome::Fine
         } else {
@@ -117,6 +123,15 @@ impl Report for Checked {
         }
         for up in &self.pending {
             writeln!(out, "{up}")?;
+        }
+        if self.data_statements.iter().any(DataStatement::is_finding) {
+            writeln!(
+                err,
+                "row security would hide rows from statements of hand-written migrations:\n"
+            )?;
+        }
+        for statement in &self.data_statements {
+            statement.print(out, err)?;
         }
         if !self.differences.is_empty() {
             writeln!(

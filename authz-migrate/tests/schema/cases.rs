@@ -285,7 +285,7 @@ each_case! {
             beside!("teams", ""),
             owned!("#[column(references = \"teams(id)\", on_delete = \"cascade\")] team_id: i64")
         ),
-        allow: [],
+        allow: ["authz-widens"],
     }
     foreign_key_dropped {
         old: concat!(beside!("teams", ""), owned!("#[column(references = \"teams(id)\")] team_id: i64")),

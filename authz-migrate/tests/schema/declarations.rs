@@ -321,7 +321,7 @@ fn a_role_that_no_policy_names_is_made_where_something_is_said_of_it_and_refused
     }
     let (declarations, _) = declared(source);
     let config = Config::parse("[roles.auditor]\nmember_of = [\"authenticated\"]").unwrap();
-    let script = authz_migrate::migration::script(&declarations.schema(&config).unwrap());
+    let script = authz_migrate::migration::script(&declarations.schema(&config).unwrap()).unwrap();
     for statement in ["CREATE ROLE auditor NOLOGIN", "GRANT authenticated TO auditor"] {
         assert!(script.contains(statement), "{script}");
     }

@@ -1,6 +1,8 @@
 //! All mistakes of a struct are reported at once.
 
 use authz_schema::model::{Types, parse_model, parse_type};
+use authz_schema::schema::Index;
+use authz_sql::expression::Expression;
 
 #[test]
 fn each_mistake_of_a_struct_is_reported_in_one_go() {
@@ -297,6 +299,8 @@ fn what_postgresql_compares_passes() {
         "4 = id & 4",
         "id + 1 = 5 and 5 = id - 1 and -id = 5 and id * 2 = id % 3",
         "user_id || 'x' = user_id || 'y'",
+        "shared || user_id = 'ta' and user_id || shared = 'at' and id || user_id = user_id || short",
+        "shared || 'x' = 'tx' and 'x' || shared = 'xt' and shared || array[shared] = array[true] and mail || shared = 'a'",
         "id = 5 is true",
         "user_id is null = shared",
         "id between 1 and 5 and user_id = 'a'",
@@ -575,7 +579,15 @@ fn a_reference_has_an_index_unless_a_key_serves_it_or_the_attribute_says_no() {
         let input: syn::DeriveInput = syn::parse_str(source).unwrap();
         let model = parse_model(&input, &Types::default()).unwrap();
         let indexes = model.table.indexes.into_iter();
-        indexes.map(|index| index.keys.join(", ")).collect::<Vec<_>>()
+        let joined = |index: Index| {
+            index
+                .keys
+                .iter()
+                .map(Expression::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        indexes.map(joined).collect::<Vec<_>>()
     };
     let with = |table: &str, field: &str| {
         indexes(&format!(

@@ -7,25 +7,25 @@ use crate::closest::closest;
 use crate::config::Platform;
 use crate::places::Part;
 use crate::schema::{Table, TableName};
-use authz_sql::expression::qualified_calls;
-use authz_sql::{AUTH, MEMBERS, QualifiedName};
+use authz_sql::expression::Expression;
+use authz_sql::{AUTH, Ident, MEMBERS, QualifiedName};
 
 /// The expressions of a table, and which part each of them is.
-pub(super) fn expressions(table: &Table) -> impl Iterator<Item = (&String, Part)> {
+pub(super) fn expressions(table: &Table) -> impl Iterator<Item = (&Expression, Part)> {
     let policies = table.policies.iter().flat_map(|policy| {
         let using = policy
             .using
             .iter()
-            .map(|text| (text, Part::Using(policy.name.clone())));
+            .map(|expression| (expression, Part::Using(policy.name.clone())));
         let check = policy.with_check.iter();
-        using.chain(check.map(|text| (text, Part::WithCheck(policy.name.clone()))))
+        using.chain(check.map(|expression| (expression, Part::WithCheck(policy.name.clone()))))
     });
     let columns = table.columns.iter().flat_map(|column| {
         let default = column.default.iter();
         let generated = column.generated.iter();
         default
-            .map(|text| (text, Part::Default(column.name.clone())))
-            .chain(generated.map(|text| (text, Part::Generated(column.name.clone()))))
+            .map(|expression| (expression, Part::Default(column.name.clone())))
+            .chain(generated.map(|expression| (expression, Part::Generated(column.name.clone()))))
     });
     let checks = table
         .constraints
@@ -73,15 +73,15 @@ impl Known {
     /// The same for these expressions of a part of a table.
     pub(super) fn missing<'a>(
         &self,
-        texts: impl IntoIterator<Item = &'a String>,
+        expressions: impl IntoIterator<Item = &'a Expression>,
         table: &TableName,
         part: &Part,
     ) -> Vec<DeclareError> {
         let mut errors = Vec::new();
-        for (namespace, name) in texts.into_iter().flat_map(|text| qualified_calls(text)) {
-            let message = match namespace.as_str() {
-                AUTH => self.missing_in_auth(&name),
-                MEMBERS => self.missing_in_members(&name),
+        for call in expressions.into_iter().flat_map(Expression::calls) {
+            let message = match call.namespace.as_ref().map(Ident::as_str) {
+                Some(AUTH) => self.missing_in_auth(call.name.as_str()),
+                Some(MEMBERS) => self.missing_in_members(call.name.as_str()),
                 _ => None,
             };
             let error = message

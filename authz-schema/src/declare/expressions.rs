@@ -81,10 +81,9 @@ pub(super) fn mistakes(
         let tells_more = |text: &str| {
             has_enum || recursion::may_read(text) || relations.functions().any(|name| text.contains(name))
         };
-        for (text, part) in expressions(table).filter(|(text, _)| tells_more(text)) {
+        for (expression, part) in expressions(table).filter(|(found, _)| tells_more(found.as_str())) {
             let of = || Subject::Table(table.name.clone());
-            let written = Expression::unchecked(text.as_str()).unwrapped();
-            let expression = Expression::unchecked(written);
+            let expression = expression.unwrapped();
             let mut messages = names(&expression, table, relations);
             if messages.is_empty() && !relations.has_own_operators() {
                 let is_condition = matches!(part, Part::Using(_) | Part::WithCheck(_) | Part::Constraint(_));
@@ -112,8 +111,7 @@ pub(super) fn mistakes(
         if let Some(condition) = &used.condition
             && !relations.has_own_operators()
         {
-            let written = Expression::unchecked(condition.as_str()).unwrapped();
-            let expression = Expression::unchecked(written);
+            let expression = condition.unwrapped();
             let messages = conditions::mistakes(&expression, &used.table, true, relations);
             errors.extend(
                 messages

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use authz_sql::expression::Expression;
 use authz_sql::{AUTH, Ident};
 
 use super::names::{closest_table, no_such_column};
@@ -169,7 +170,7 @@ fn is_unique(table: &Table, columns: &[Ident]) -> bool {
     let index = |index: &Index| {
         let plain = |column: &Ident| {
             let name = column.to_string();
-            let behind = |key: &String| key.strip_prefix(&name).map(str::to_owned);
+            let behind = |key: &Expression| key.as_str().strip_prefix(&name).map(str::to_owned);
             let ordered = |rest: String| {
                 rest.is_empty()
                     || rest.starts_with(" ASC")

@@ -10,7 +10,7 @@ use crate::schema::{
     sequence_name,
 };
 use authz_sql::Ident;
-use authz_sql::expression::Place;
+use authz_sql::expression::{Expression, Place};
 
 use super::arguments::Arguments;
 use super::columns::ColumnModel;
@@ -191,8 +191,11 @@ impl Made {
                 refused.push(wanted);
             } else if let Some(name) = self.name(&parts, "idx") {
                 self.places.note(Part::Index(name.clone()), *span);
-                self.indexes
-                    .push(Index::new(name, vec![key], vec![column.name.clone()]));
+                self.indexes.push(Index::new(
+                    name,
+                    vec![Expression::unchecked(key)],
+                    vec![column.name.clone()],
+                ));
             }
         }
     }
@@ -211,6 +214,7 @@ impl Made {
             let parts: Vec<&str> = columns.iter().map(Ident::as_str).collect();
             if let Some(name) = self.name(&parts, "idx") {
                 self.places.note(Part::Index(name.clone()), span);
+                let keys = keys.into_iter().map(Expression::unchecked).collect();
                 self.indexes.push(Index::new(name, keys, columns));
             }
         }
@@ -294,8 +298,7 @@ impl Made {
 
     fn check(&mut self, columns: &[&str], text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) {
         if let Some(expression) = scope.expression(text, Place::Check, errors) {
-            let check = ConstraintKind::Check(expression.as_str().to_owned());
-            self.add(columns, "check", check, text.span());
+            self.add(columns, "check", ConstraintKind::Check(expression), text.span());
         }
     }
 

@@ -437,7 +437,7 @@ fn membership(text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) -> Opt
         condition_columns: condition_columns
             .filter_map(|column| Ident::new(column.name).ok())
             .collect(),
-        condition: condition.map(|condition| condition.wrapped()),
+        condition: condition.as_ref().map(Expression::wrapped),
         table,
         group,
         user,
@@ -619,19 +619,18 @@ fn refuse_writes_without_select(
 /// A policy that reads its own table applies to that reading again.
 fn refuse_recursion(rules: &Rules, scope: &Scope<'_>, errors: &mut Errors) {
     // USING and WITH CHECK may be one text, and `all` is four policies.
-    let mut reported: Vec<&String> = Vec::new();
+    let mut reported: Vec<&str> = Vec::new();
     for policy in &rules.policies {
         let clauses = recursion::clauses(policy);
-        for (text, part) in clauses.filter(|(text, _)| recursion::may_read(text)) {
-            let expression = Expression::unchecked(text.as_str());
+        for (expression, part) in clauses.filter(|(found, _)| recursion::may_read(found.as_str())) {
             let reads = expression.reads(Some(scope.table), scope);
             if reads.contains(scope.table)
-                && !reported.contains(&text)
+                && !reported.contains(&expression.as_str())
                 && recursion::applies_again(policy, &rules.policies)
                 && let Some(span) = rules.places.of(&part)
             {
-                errors.add(span, recursion::of_itself(scope.table, &expression, scope));
-                reported.push(text);
+                errors.add(span, recursion::of_itself(scope.table, expression, scope));
+                reported.push(expression.as_str());
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::tree::{Node, SyntaxKind};
 use crate::{AUTH, MEMBERS};
 
 /// A call to wrap, with what goes inside.
-pub(super) struct Call {
+pub(super) struct Wrapped {
     /// Where it stands in the text.
     pub(super) range: Range<usize>,
     /// Whether it is the array of `ANY` or `ALL`.
@@ -17,9 +17,9 @@ pub(super) struct Call {
 impl Expression {
     /// The text of which this one is the [wrapped](Self::wrapped) form; this one, where there is no such text.
     #[must_use]
-    pub fn unwrapped(&self) -> String {
+    pub fn unwrapped(&self) -> Self {
         let Some(root) = self.root() else {
-            return self.as_str().to_owned();
+            return self.clone();
         };
         let mut sql = String::with_capacity(self.as_str().len());
         let mut end = 0;
@@ -33,13 +33,13 @@ impl Expression {
         }
         sql.push_str(self.slice(&(end..self.as_str().len())));
         match Self::parse(&sql, super::Place::Policy) {
-            Ok(expression) if expression.wrapped() == self.as_str() => sql,
-            _ => self.as_str().to_owned(),
+            Ok(_) if Self::unchecked(sql.as_str()).wrapped() == *self => Self::unchecked(sql),
+            _ => self.clone(),
         }
     }
 
     /// Collects the calls to wrap. `path` is the chain from the root to the node to look at.
-    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, calls: &mut Vec<Call>) {
+    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, calls: &mut Vec<Wrapped>) {
         let Some(node) = path.last().copied() else { return };
         let is_call = self
             .callee(node)
@@ -47,7 +47,7 @@ impl Expression {
         if is_call && !self.names_column(node) {
             let whole = self.constant_part(path);
             if !is_scalar_subquery_target(path, whole) && !is_from_item(path) {
-                calls.extend(path.get(whole).map(|node| Call {
+                calls.extend(path.get(whole).map(|node| Wrapped {
                     range: node.range.clone(),
                     is_array: is_array_of_any(path, whole),
                 }));

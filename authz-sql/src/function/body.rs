@@ -24,6 +24,8 @@ pub enum BodyKind {
 pub struct Body {
     /// How much PostgreSQL knows of it.
     pub kind: BodyKind,
+    /// SECURITY DEFINER: it runs with the rights of its owner, so that whoever calls it needs none on what it calls.
+    pub is_definer: bool,
     /// Where it stands in the statement, in bytes. What is outside is the signature: types of arguments, defaults, what
     /// is returned.
     pub range: Range<usize>,
@@ -56,6 +58,7 @@ impl Body {
         };
         Self {
             kind,
+            is_definer: function.as_ref().is_some_and(is_definer),
             range,
             references: resolver.references(),
         }
@@ -248,6 +251,28 @@ impl<C: Catalog> Resolver<'_, C> {
             }
         }
     }
+}
+
+/// Whether a `CREATE FUNCTION` says SECURITY DEFINER.
+pub(super) fn is_definer(function: &Node) -> bool {
+    options(function).any(|option| option.kind == SyntaxKind::SECURITY_DEFINER_FUNC_OPTION)
+}
+
+/// Whether it has a search path of its own.
+pub(super) fn sets_search_path(function: &Node, sql: &str) -> bool {
+    let settings = options(function).filter(|option| option.kind == SyntaxKind::SET_FUNC_OPTION);
+    let mut names = settings
+        .flat_map(Node::descendants)
+        .filter(|node| node.kind == SyntaxKind::CONFIG_PARAMETER_REF);
+    names.any(|name| {
+        sql.get(name.range.clone())
+            .is_some_and(|name| fold(name) == "search_path")
+    })
+}
+
+fn options(function: &Node) -> impl Iterator<Item = &Node> {
+    let list = function.child(SyntaxKind::FUNC_OPTION_LIST).into_iter();
+    list.flat_map(|list| &list.children)
 }
 
 fn is_word(token: &str) -> bool {

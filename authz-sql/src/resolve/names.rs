@@ -9,6 +9,11 @@ use crate::tree::{Node, SyntaxKind};
 /// What the grammar makes of a bare name before parentheses; no function stands behind it.
 const CONSTRUCTS: &[&str] = &["coalesce", "greatest", "grouping", "least", "nullif"];
 
+/// Whether the grammar takes the bare name before parentheses for something else than a call.
+pub(crate) fn is_construct(name: &str) -> bool {
+    CONSTRUCTS.contains(&name)
+}
+
 /// Keywords that stand for a value and parse as a name.
 pub(crate) const VALUE_KEYWORDS: &[&str] = &[
     "current_catalog",
@@ -44,9 +49,8 @@ impl<C: Catalog> Resolver<'_, C> {
         match names(callee) {
             Some((parts, false)) => {
                 let folded: Vec<String> = parts.iter().map(|part| self.folded(part)).collect();
-                let is_construct = |name: &&str| CONSTRUCTS.contains(&name.to_ascii_lowercase().as_str());
-                let construct = Some(self.slice(callee)).filter(is_construct);
-                if let Some(function) = qualified(&folded).filter(|_| construct.is_none()) {
+                let is_construct = is_construct(&self.slice(callee).to_ascii_lowercase());
+                if let Some(function) = qualified(&folded).filter(|_| !is_construct) {
                     let form = Form::Path {
                         qualified: parts.len() > 1,
                     };

@@ -1,9 +1,10 @@
 use authz::Table;
 
 #[derive(Table)]
-#[rls(select = "auth.user_id() = user_id || shared")]
+#[rls(select = "owner = auth.uid() || shared")]
 struct Todo {
-    user_id: String,
+    #[column(type = "uuid")]
+    owner: String,
     shared: bool,
 }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use authz_schema::collect::{CollectedItem, EXTENSION, FOLDER_VARIABLE};
 use quote::ToTokens as _;
 use serde::Serialize;
 use serde_json::Value;
@@ -205,7 +206,7 @@ fn expand(project: &Project, target: &Target, folder: &Path, number: usize) -> R
         .args(&target.cargo_flags)
         .arg("--")
         .arg(emit)
-        .env("AUTHZ_COLLECT_DIR", folder)
+        .env(FOLDER_VARIABLE, folder)
         .current_dir(&project.root)
         .output()
         .map_err(ExpandError::Cargo)?;
@@ -247,29 +248,25 @@ fn read(project: &Project, folder: &Path) -> Result<Vec<Model>, ExpandError> {
     let mut models = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "model") {
+        if path.extension().is_none_or(|extension| extension != EXTENSION) {
             continue;
         }
-        let text = fs::read_to_string(&path)?;
-        let fields: Vec<&str> = text.splitn(6, '\0').collect();
-        let [derive, package, file, line, column, tokens] = fields.as_slice() else {
-            return Err(ExpandError::Version);
-        };
+        let item = CollectedItem::from_text(&fs::read_to_string(&path)?).ok_or(ExpandError::Version)?;
         // A dependency of the workspace may have models too; they are not this package's.
-        if !same_folder(Path::new(package), &project.root) {
+        if !same_folder(Path::new(&item.package), &project.root) {
             continue;
         }
         models.push(Model {
-            declares: match *derive {
+            declares: match item.derive.as_str() {
                 "Table" => Declares::Table,
                 "Type" => Declares::Type,
                 "Claims" => Declares::Claims,
                 _ => return Err(ExpandError::Version),
             },
-            file: shown(Path::new(file)),
-            input: syn::parse_str(tokens).map_err(|_error| ExpandError::Version)?,
-            line: line.parse().map_err(|_error| ExpandError::Version)?,
-            column: column.parse().map_err(|_error| ExpandError::Version)?,
+            file: shown(Path::new(&item.file)),
+            input: syn::parse_str(&item.tokens).map_err(|_error| ExpandError::Version)?,
+            line: item.line,
+            column: item.column,
             expanded: true,
         });
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use authz_migrate::migration::Migration;
+use authz_schema::declare::Elsewhere;
 use authz_schema::lock::{Lock, LockError};
 use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
@@ -319,14 +320,36 @@ impl Folder {
     /// [`FolderError::Read`].
     pub fn functions_by_hand(&self, namespaces: &[&str]) -> Result<BTreeSet<QualifiedName>, FolderError> {
         let mut functions = BTreeSet::new();
+        for text in self.by_hand()? {
+            functions.extend(namespaces.iter().flat_map(|namespace| names_in(&text, namespace)));
+        }
+        Ok(functions)
+    }
+
+    /// What hand-written migrations may make.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`].
+    pub fn elsewhere(&self) -> Result<Elsewhere, FolderError> {
+        let mut elsewhere = Elsewhere::default();
+        for text in self.by_hand()? {
+            elsewhere.add(&text);
+        }
+        Ok(elsewhere)
+    }
+
+    /// The texts of hand-written migrations.
+    fn by_hand(&self) -> Result<Vec<String>, FolderError> {
         let files = self.file_names()?.into_iter();
+        let mut texts = Vec::new();
         for file in files.filter(|file| file.ends_with(".sql")) {
             let text = self.read(&file)?;
             if !is_generated(&text) {
-                functions.extend(namespaces.iter().flat_map(|namespace| names_in(&text, namespace)));
+                texts.push(text);
             }
         }
-        Ok(functions)
+        Ok(texts)
     }
 
     /// The text of a file of the folder.

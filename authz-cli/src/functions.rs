@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use authz_schema::schema::Function;
+use authz_schema::types;
 use authz_sql::Signature;
 use authz_sql::function::{FunctionError, parse_function};
 
@@ -49,7 +50,13 @@ pub fn read(root: &Path) -> Result<Vec<Function>, Vec<Diagnostic>> {
             }
             Ok(function) => {
                 let signature = function.signature.clone();
-                if let Some(other) = places.insert(signature.clone(), path.clone()) {
+                let arguments = signature.arguments.split(", ").map(types::canonical);
+                // `f(int)` is `f(integer)`.
+                let same = Signature {
+                    arguments: arguments.collect::<Vec<_>>().join(", "),
+                    ..signature.clone()
+                };
+                if let Some(other) = places.insert(same, path.clone()) {
                     let message = format!("the function {signature} is in `{}` already", other.display());
                     diagnostics.push(mistake(&path, &text, 0, message));
                 }
@@ -82,7 +89,8 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn mistake(path: &Path, text: &str, offset: usize, message: String) -> Diagnostic {
+/// A mistake at an offset in the text of a file.
+pub(crate) fn mistake(path: &Path, text: &str, offset: usize, message: String) -> Diagnostic {
     let before = text.get(..offset).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     ScanError {
@@ -137,6 +145,15 @@ mod tests {
             ("a.sql", "-- one\n\nSELECT 1"),
             ("b.sql", "CREATE FUNCTION f() RETURNS int RETURN 1"),
             ("c.sql", "CREATE FUNCTION f() RETURNS text RETURN 'a'"),
+            ("d.sql", "CREATE FUNCTION g(a int, b text) RETURNS int RETURN 1"),
+            (
+                "e.sql",
+                "CREATE FUNCTION g(a integer, b text) RETURNS int RETURN 1",
+            ),
+            (
+                "f.sql",
+                "CREATE FUNCTION g(a bigint, b text) RETURNS int RETURN 1",
+            ),
         ];
         let errors = read_files(&files).unwrap_err();
         assert_eq!(errors[0], "3: expected one CREATE FUNCTION statement");
@@ -144,5 +161,10 @@ mod tests {
             errors[1].starts_with("1: the function public.f() is in `"),
             "{errors:?}"
         );
+        assert!(
+            errors[2].starts_with("1: the function public.g(integer, text) is in `"),
+            "{errors:?}"
+        );
+        assert_eq!(errors.len(), 3);
     }
 }

@@ -1,14 +1,15 @@
 //! From the source of a package to what its models declare, with every mistake as a diagnostic.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
 
+use authz_schema::config::{self, Config};
 use authz_schema::declare::{Declarations, DeclareError, DeclaredClaim, Subject};
 use authz_schema::model::{TypeModel, Types, parse_claims, parse_model, parse_type};
+use authz_schema::places::{Part, Places};
 use authz_schema::renames::Renames;
-use authz_schema::schema::{EnumType, Schema, Table, TableName, TypeName};
-use authz_sql::Ident;
-use authz_sql::MEMBERS;
+use authz_schema::schema::{Schema, TableName, TypeName};
+use authz_sql::{AUTH, Ident, MEMBERS};
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
@@ -89,23 +90,38 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     let mut diagnostics = Vec::new();
     let mut declarations = Declarations::default();
     let mut renames = Renames::default();
-    let (types, enums) = types(models, &mut renames, &mut diagnostics);
-    declarations.enums = enums;
-    let mut taken: BTreeMap<(Ident, Ident), Owner> = BTreeMap::new();
-    let tables = models.iter().filter(|model| model.declares == Declares::Table);
-    for model in tables.clone() {
+    let mut sources = Sources::default();
+    let types = types(
+        models,
+        &mut declarations,
+        &mut renames,
+        &mut sources,
+        &mut diagnostics,
+    );
+    for model in models.iter().filter(|model| model.declares == Declares::Table) {
         match parse_model(&model.input, &types) {
             Err(error) => diagnostics.extend(model.diagnostics(&error)),
             Ok(parsed) => {
+                let name = parsed.table.name.clone();
+                let source = Source {
+                    model,
+                    places: parsed.places,
+                };
+                let other = sources.tables.get(&name);
+                diagnostics.extend(other.map(|other| same_table(model, other.model, &name)));
+                sources.tables.entry(name).or_insert(source);
                 renames.extend(parsed.renames);
-                diagnostics.extend(take_names(&mut taken, model, &parsed.table));
                 declarations.tables.push(parsed.table);
                 declarations.memberships.extend(parsed.memberships);
             }
         }
     }
-    let claims = claims(models, &types, &mut diagnostics);
-    declarations.claims = claims.iter().map(|claim| claim.declared.clone()).collect();
+    sources.claims = claims(models, &types, &mut diagnostics);
+    declarations.claims = sources
+        .claims
+        .iter()
+        .map(|claim| claim.declared.clone())
+        .collect();
     match functions::read(&project.root) {
         Ok(functions) => declarations.functions = functions,
         Err(errors) => diagnostics.extend(errors),
@@ -114,36 +130,92 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
         return Err(diagnostics.into());
     }
     let folder = Folder::at(project.migrations.clone());
-    declarations.functions_elsewhere = Some(folder.functions_by_hand(&["auth", MEMBERS])?);
-    let places: BTreeMap<TableName, &Model> = declarations
-        .tables
-        .iter()
-        .map(|table| table.name.clone())
-        .zip(tables)
-        .collect();
+    declarations.functions_elsewhere = Some(folder.functions_by_hand(&[AUTH, MEMBERS])?);
+    declarations.elsewhere = Some(folder.elsewhere()?);
+    let mut errors = declarations.check(&renames, &project.config);
     match declarations.schema(&project.config) {
-        Ok(schema) => Ok(Models {
-            schema,
-            renames,
-            unseen: Vec::new(),
-        }),
-        Err(errors) => {
-            let errors = errors
-                .into_iter()
-                .flat_map(|DeclareError { of, message }| match of {
-                    Subject::Table(table) => places
-                        .get(&table)
-                        .map(|model| at(model, message))
-                        .into_iter()
-                        .collect(),
-                    Subject::Claim(function) => claims
-                        .iter()
-                        .find(|claim| claim.declared.function == function)
-                        .map_or_else(Vec::new, |claim| claim.at(message)),
-                });
-            Err(errors.collect::<Vec<_>>().into())
+        Ok(schema) if errors.is_empty() => {
+            return Ok(Models {
+                schema,
+                renames,
+                unseen: Vec::new(),
+            });
+        }
+        Ok(_) => {}
+        Err(more) => errors.extend(more),
+    }
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    for error in errors {
+        // One attribute makes several policies, which repeat its mistake.
+        for diagnostic in sources.diagnostics(project, error) {
+            if !diagnostics.contains(&diagnostic) {
+                diagnostics.push(diagnostic);
+            }
         }
     }
+    Err(diagnostics.into())
+}
+
+/// A struct or an enum, and where its parts stand.
+struct Source<'a> {
+    model: &'a Model,
+    places: Places,
+}
+
+/// Where all that is declared stands.
+#[derive(Default)]
+struct Sources<'a> {
+    tables: BTreeMap<TableName, Source<'a>>,
+    enums: BTreeMap<TypeName, Source<'a>>,
+    claims: Vec<PlacedClaim<'a>>,
+}
+
+impl Sources<'_> {
+    /// A mistake at its place, with the place of what it does not fit.
+    fn diagnostics(&self, project: &Project, error: DeclareError) -> Vec<Diagnostic> {
+        let DeclareError {
+            of,
+            part,
+            mut message,
+            other,
+        } = error;
+        let other = other.and_then(|(of, part)| self.at(project, &of, &part, "").into_iter().next());
+        if let Some(other) = other {
+            let (file, line) = (other.file.display(), other.line());
+            message.push_str(&format!("; the other one is at {file}:{line}"));
+        }
+        self.at(project, &of, &part, &message)
+    }
+
+    fn at(&self, project: &Project, of: &Subject, part: &Part, message: &str) -> Vec<Diagnostic> {
+        let source = match of {
+            Subject::Table(name) => self.tables.get(name),
+            Subject::Enum(name) => self.enums.get(name),
+            Subject::Role(role) => return vec![at_role(project, role, message.to_owned())],
+            Subject::Claim(function) => {
+                let claim = self
+                    .claims
+                    .iter()
+                    .find(|claim| claim.declared.function == *function);
+                return claim.map_or_else(Vec::new, |claim| claim.at(message.to_owned()));
+            }
+        };
+        let Some(Source { model, places }) = source else {
+            return Vec::new();
+        };
+        match places.of(part) {
+            Some(span) => model.diagnostics(&syn::Error::new(span, message)),
+            None => vec![at(model, message.to_owned())],
+        }
+    }
+}
+
+/// A mistake at the name of a role in `authz.toml`.
+fn at_role(project: &Project, role: &Ident, message: String) -> Diagnostic {
+    let path = project.root.join(config::FILE);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let place = Config::place_of_role(&text, role).unwrap_or_default();
+    functions::mistake(&path, &text, place, message)
 }
 
 /// A claim with the place of its field.
@@ -208,14 +280,14 @@ fn claims<'a>(models: &'a [Model], types: &Types, diagnostics: &mut Vec<Diagnost
 }
 
 /// The types that the package names: newtypes after what they hold, in whatever order they stand in the source.
-fn types(
-    models: &[Model],
+fn types<'a>(
+    models: &'a [Model],
+    declarations: &mut Declarations,
     renames: &mut Renames,
+    sources: &mut Sources<'a>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Types, Vec<EnumType>) {
+) -> Types {
     let mut types = Types::default();
-    let mut enums: Vec<EnumType> = Vec::new();
-    let mut places: BTreeMap<TypeName, &Model> = BTreeMap::new();
     let mut open: Vec<&Model> = models
         .iter()
         .filter(|model| matches!(model.declares, Declares::Type | Declares::Alias))
@@ -239,6 +311,7 @@ fn types(
                         sql,
                         enum_type,
                         renames: former,
+                        places,
                         serde_differs,
                         ..
                     }) => {
@@ -248,9 +321,9 @@ fn types(
                         }
                         renames.extend(former);
                         if let Some(item) = enum_type {
-                            let other = places.insert(item.name.clone(), model);
-                            diagnostics.extend(other.map(|other| same_type(model, other, &item.name)));
-                            enums.push(item);
+                            let other = sources.enums.insert(item.name.clone(), Source { model, places });
+                            diagnostics.extend(other.map(|other| same_type(model, other.model, &item.name)));
+                            declarations.enums.push(item);
                         }
                         false
                     }
@@ -259,7 +332,7 @@ fn types(
         });
         if open.len() == before {
             diagnostics.append(&mut errors);
-            return (types, enums);
+            return types;
         }
     }
 }
@@ -280,49 +353,14 @@ fn at(model: &Model, message: String) -> Diagnostic {
     model.at(message).into()
 }
 
-/// Which table has a name, and where it is declared.
-struct Owner {
-    table: TableName,
-    file: PathBuf,
-    line: usize,
-}
-
-/// Notes the names of a table, or says whose they are already: tables and indexes of a namespace share theirs.
-fn take_names(
-    taken: &mut BTreeMap<(Ident, Ident), Owner>,
-    model: &Model,
-    table: &Table,
-) -> Option<Diagnostic> {
-    let namespace = &table.name.namespace;
-    let clash = table
-        .relation_names()
-        .find_map(|name| Some((name, taken.get(&(namespace.clone(), name.clone()))?)))
-        .map(|(name, owner)| clash(model, table, name, owner));
-    for name in table.relation_names() {
-        taken
-            .entry((namespace.clone(), name.clone()))
-            .or_insert_with(|| Owner {
-                table: table.name.clone(),
-                file: model.file.clone(),
-                line: model.line,
-            });
-    }
-    clash
-}
-
-fn clash(model: &Model, table: &Table, name: &Ident, owner: &Owner) -> Diagnostic {
-    let place = format!("{}:{}", owner.file.display(), owner.line);
-    let what = if owner.table == table.name {
-        format!("the table {} is declared at {place} already", table.name)
-    } else {
-        format!(
-            "the name {name} is taken in {} by {} ({place}), for itself or an index",
-            table.name.namespace, owner.table
-        )
-    };
+fn same_table(model: &Model, other: &Model, name: &TableName) -> Diagnostic {
     at(
         model,
-        format!("{what}; write `#[table(name = \"…\")]` on one of the two"),
+        format!(
+            "the table {name} is declared at {}:{} already; write `#[table(name = \"…\")]` on one of the two",
+            other.file.display(),
+            other.line
+        ),
     )
 }
 
@@ -333,7 +371,12 @@ mod tests {
     use crate::project::ProjectOptions;
 
     fn messages(source: &str) -> Vec<String> {
-        let fixture = Fixture::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", source)]);
+        messages_of(source, &[])
+    }
+
+    fn messages_of(source: &str, files: &[(&str, &str)]) -> Vec<String> {
+        let package = [("Cargo.toml", MANIFEST), ("src/lib.rs", source)];
+        let fixture = Fixture::new(&[package.as_slice(), files].concat());
         let options = ProjectOptions {
             manifest_path: Some(fixture.path("Cargo.toml")),
             ..ProjectOptions::default()
@@ -370,10 +413,77 @@ mod tests {
         let found = messages(&with("a"));
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].contains(" the name a_b_c_idx is taken in public by public.a_b"),
+            found[0].contains(
+                " the name a_b_c_idx is taken in public by public.a_b, for an index; give the index"
+            ),
             "{found:?}"
         );
         assert!(messages(&with("z")).is_empty());
+    }
+
+    #[test]
+    fn mistakes_that_several_structs_tell_stand_at_their_texts() {
+        let source = "use authz::Table;
+#[derive(Table)]
+#[rls(read, owner = \"user_id\")]
+#[rls(
+    modify,
+    member = \"id in team_membrs(team_id, user_id)\",
+)]
+#[rls(select = \"exists (select 1 from team_members m where m.temid = id)\", name = \"x\")]
+struct Team {
+    id: i64,
+    #[column(default = \"auth.userid()\")]
+    user_id: String,
+    #[column(references = \"users(id)\")]
+    lead: i64,
+}
+#[derive(Table)]
+#[table(index(user_id, name = \"teams\"))]
+#[rls(disabled = \"a\")]
+struct TeamMember { team_id: i64, user_id: String }
+";
+        let found = messages(source);
+        for expected in [
+            "6:14 no model declares public.team_membrs, the table of memberships; did you mean `team_members`?",
+            "8:16 `team_members` has no column `temid`; did you mean `team_id`?",
+            "11:24 there is no function auth.userid(); did you mean auth.user_id()?",
+            "13:27 no model declares public.users, and no migration of your own mentions it; for a table or view that is \
+             made elsewhere, write a struct with `#[table(existing)]`",
+            "17:31 the name teams is taken in public by public.teams; give the index a name of its own: \
+             `#[table(index(…, name = \"…\"))]`; the other one is at ",
+        ] {
+            assert!(
+                found.iter().any(|found| found.starts_with(expected)),
+                "{expected}: {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), 5, "{found:#?}");
+        let fine = source
+            .replace("membrs", "members")
+            .replace("temid", "team_id")
+            .replace("userid", "user_id")
+            .replace("users(id)", "leads(id)")
+            .replace("\"teams\"", "\"by_user\"");
+        let leads = [(
+            "migrations/1_leads.sql",
+            "CREATE TABLE leads (id bigint PRIMARY KEY);",
+        )];
+        assert_eq!(messages_of(&fine, &leads), [""; 0]);
+    }
+
+    #[test]
+    fn a_role_that_nobody_names_is_a_mistake_in_the_configuration() {
+        let source = "#[derive(authz::Table)] #[rls(select = true, to = \"editor\")] struct Note { id: i64 }";
+        let found = |text: &str| messages_of(source, &[("authz.toml", text)]);
+        assert_eq!(
+            found("lock_timeout = \"5s\"\n\n[roles.editr]\nmember_of = [\"authenticated\"]\n"),
+            ["3:8 no policy names the role `editr`; did you mean `editor`?"]
+        );
+        assert_eq!(
+            found("[roles.editor]\nmember_of = [\"authenticated\"]\n"),
+            [""; 0]
+        );
     }
 
     const NOTE: &str =
@@ -417,13 +527,13 @@ mod a {{ #[derive(authz::Claims)] struct Two {{ x: String, {second} }} }}"
     }
 
     #[test]
-    fn a_policy_that_calls_a_claim_which_no_struct_has_is_a_mistake_at_its_struct() {
+    fn a_policy_that_calls_a_claim_which_no_struct_has_is_a_mistake_at_its_text() {
         let found = messages(&format!(
             "{NOTE}#[derive(authz::Claims)] struct Session {{ levels: i64 }}"
         ));
         assert_eq!(
             found,
-            ["1:72 there is no function auth.level(); did you mean auth.levels()?"]
+            ["1:40 there is no function auth.level(); did you mean auth.levels()?"]
         );
         assert!(
             messages(&format!(

@@ -236,6 +236,7 @@ fn write(
         claims: claims.unwrap_or_default(),
         // The database has them, whoever made them.
         functions_elsewhere: None,
+        elsewhere: None,
     };
     let schema = declarations.schema(options.config).map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();

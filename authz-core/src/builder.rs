@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authz_sql::Ident;
+use authz_sql::{ANONYMOUS, AUTHENTICATED, Ident};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -36,10 +36,10 @@ impl Builder {
             leeway: Duration::from_secs(30),
             cached_tokens: 10_000,
             forwarded_claims: None,
-            role: "authenticated".to_owned(),
+            role: AUTHENTICATED.to_owned(),
             role_claim: None,
             allowed_roles: Vec::new(),
-            anonymous_role: "anonymous".to_owned(),
+            anonymous_role: ANONYMOUS.to_owned(),
             max_connections: 10,
             acquire_timeout: Duration::from_secs(30),
         }

@@ -10,7 +10,7 @@
 mod guard;
 mod savepoint;
 
-use authz_sql::{Ident, literal};
+use authz_sql::{CLAIMS_SETTING, Ident, literal};
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::{FutureExt as _, TryFutureExt as _};
@@ -58,7 +58,7 @@ impl Transaction {
     pub(crate) async fn begin(pool: &PgPool, role: &Ident, claims: &str) -> Result<Self, sqlx::Error> {
         // The literal cannot be left (see `literal`), and NUL was refused with the token; the role comes from the configuration.
         let claims = literal(claims);
-        let sql = format!("BEGIN; {CLEAN}; SET LOCAL request.jwt.claims = {claims}; SET LOCAL ROLE {role}");
+        let sql = format!("BEGIN; {CLEAN}; SET LOCAL {CLAIMS_SETTING} = {claims}; SET LOCAL ROLE {role}");
         // Idle connections are not tested before use, which would cost a round trip. When the server has closed them, all of them may be
         // dead, and each is found out by its first use. Nothing has happened then, so beginning again is safe.
         let mut dead = pool.size();

@@ -358,6 +358,24 @@ pub fn script(schema: &Schema) -> Result<String, MigrationError> {
     Ok(statements(sentences.iter().map(String::as_str)))
 }
 
+/// The same for a session of its own, which waits for locks no longer than a migration does. Empty where nothing is
+/// declared.
+///
+/// # Errors
+///
+/// [`MigrationError::Plan`] where statements wait for each other.
+pub fn standalone_script(schema: &Schema, lock_timeout: &LockTimeout) -> Result<String, MigrationError> {
+    let script = script(schema)?;
+    if script.is_empty() {
+        return Ok(script);
+    }
+    // Outside of a transaction SET LOCAL would end with its own statement.
+    Ok(format!(
+        "SET lock_timeout = '{}';\n\n{script}",
+        lock_timeout.as_str()
+    ))
+}
+
 /// The statements that lead from one schema to another in one transaction, without semicolons.
 ///
 /// # Errors

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
-use authz_sql::Ident;
-use authz_sql::MEMBERS;
+use authz_sql::{AUTH, Ident, MEMBERS};
 
 /// The file's name. It stands beside `Cargo.toml`.
 pub const FILE: &str = "authz.toml";
@@ -98,6 +97,18 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
+
+    /// Where `authz.toml` names a role that it says something of, in bytes.
+    #[must_use]
+    pub fn place_of_role(text: &str, role: &Ident) -> Option<usize> {
+        #[derive(Deserialize)]
+        struct Roles {
+            roles: BTreeMap<toml::Spanned<String>, toml::Value>,
+        }
+        let Roles { roles } = toml::from_str(text).ok()?;
+        let named = roles.keys().find(|name| name.get_ref() == role.as_str())?;
+        Some(named.span().start)
+    }
 }
 
 impl Platform {
@@ -111,7 +122,7 @@ impl Platform {
     #[must_use]
     pub fn claims_namespace(self) -> &'static str {
         match self {
-            Self::Postgres => "auth",
+            Self::Postgres => AUTH,
             Self::Neon | Self::Supabase => MEMBERS,
         }
     }
@@ -185,6 +196,16 @@ mod tests {
         assert_eq!(config.platform, Platform::Supabase);
         assert_eq!(config.lock_timeout.as_str(), "500ms");
         assert_eq!(config.roles.len(), 2);
+    }
+
+    #[test]
+    fn a_role_is_found_where_it_is_named() {
+        let text =
+            "platform = \"neon\"\n[roles.\"Big Boss\"]\ninherit = true\n[roles]\neditor.existing = true\n";
+        let place = |role: &str| Config::place_of_role(text, &Ident::new(role).unwrap());
+        assert_eq!(place("Big Boss"), text.find("\"Big"));
+        assert_eq!(place("editor"), text.find("editor"));
+        assert_eq!(place("other"), None);
     }
 
     #[test]

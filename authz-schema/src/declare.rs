@@ -1,20 +1,28 @@
 //! From what models, function files and `authz.toml` say one by one to the whole schema, with all that follows.
 
 mod calls;
+mod expressions;
+mod names;
+pub(crate) mod references;
+mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
+use crate::places::Part;
+use crate::renames::Renames;
 use crate::schema::{
     ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
-    Policy, Role, Schema, Table, TableName, generated_name, is_led_by,
+    Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
 };
+use crate::types;
 use authz_sql::Ident;
 use authz_sql::expression::{Call, Expression, Target};
 use authz_sql::function::Body;
 use authz_sql::{MEMBERS, QualifiedName};
 
 use self::calls::Known;
+use self::references::Relations;
 
 /// Everything that is declared, one by one.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +40,41 @@ pub struct Declarations {
     /// The functions that hand-written migrations make in `auth` and `authz`. `None` where these are not known: then any
     /// function may be one of them.
     pub functions_elsewhere: Option<BTreeSet<QualifiedName>>,
+    /// What hand-written migrations make beside that. `None` where these are not known: then anything may be there.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// What is known of hand-written migrations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Their words, folded, and their quoted names: what is not among these, they do not make.
+    pub words: BTreeSet<String>,
+    /// They make casts or operators, so that PostgreSQL may compare what it does not by itself.
+    pub operators: bool,
+}
+
+impl Elsewhere {
+    /// Adds what a migration says.
+    pub fn add(&mut self, sql: &str) {
+        let folded = sql.to_lowercase();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        let words: Vec<&str> = folded
+            .split(|c: char| !is_word(c))
+            .filter(|word| !word.is_empty())
+            .collect();
+        self.operators |= words
+            .windows(2)
+            .any(|pair| matches!(pair, ["create", "cast" | "operator"]));
+        self.words.extend(words.into_iter().map(str::to_owned));
+        self.words
+            .extend(folded.split('"').skip(1).step_by(2).map(str::to_owned));
+    }
+
+    /// Whether a name is mentioned.
+    #[must_use]
+    pub fn mentions(&self, name: &Ident) -> bool {
+        self.words.contains(&name.as_str().to_lowercase())
+    }
 }
 
 /// A field of a struct with `#[derive(Claims)]`.
@@ -99,10 +142,25 @@ fn short_hash(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DeclareError {
-    /// Where it stands.
+    /// What it is about.
     pub of: Subject,
+    /// Which part of that.
+    pub part: Part,
     /// What does not fit, and what to write.
     pub message: String,
+    /// What it does not fit, where that stands elsewhere.
+    pub other: Option<(Subject, Part)>,
+}
+
+impl DeclareError {
+    fn new(of: Subject, part: Part, message: impl Into<String>) -> Self {
+        Self {
+            of,
+            part,
+            message: message.into(),
+            other: None,
+        }
+    }
 }
 
 /// What an error is about.
@@ -110,11 +168,27 @@ pub struct DeclareError {
 pub enum Subject {
     /// A table's struct.
     Table(TableName),
+    /// The enum of a type.
+    Enum(TypeName),
     /// The claim with this function.
     Claim(Ident),
+    /// What `authz.toml` says of a role.
+    Role(Ident),
 }
 
 impl Declarations {
+    /// What PostgreSQL would refuse, as far as the models tell: names that two things want, renames that cannot all be,
+    /// references to what is not there. Not for what was read from a database, which has accepted it.
+    #[must_use]
+    pub fn check(&self, renames: &Renames, config: &Config) -> Vec<DeclareError> {
+        let mut errors = names::clashes(self);
+        errors.extend(names::conflicts(self, renames));
+        let relations = Relations::of(self, config);
+        errors.extend(references::mistakes(self, &relations));
+        errors.extend(expressions::mistakes(self, config, &relations));
+        errors
+    }
+
     /// The whole schema: with the functions of `auth`, the roles, and the functions that look memberships up.
     ///
     /// No tables and no claims give the empty schema.
@@ -137,11 +211,13 @@ impl Declarations {
         for table in tables.values() {
             errors.extend(known.missing_in(table));
         }
-        for used in &self.memberships {
-            errors.extend(known.missing(&used.condition, &used.of));
+        for (used, part) in numbered(&self.memberships) {
+            errors.extend(known.missing(&used.condition, &used.of, &part));
         }
-        let memberships = memberships(&self.memberships, &mut tables, &mut errors);
+        let enums: BTreeSet<TypeName> = self.enums.iter().map(|item| item.name.clone()).collect();
+        let memberships = memberships(&self.memberships, &mut tables, &enums, &mut errors);
         let claims = claims(self.claims, config, &memberships, &mut errors);
+        let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
         let mut session_roles: BTreeSet<Ident> = config
             .platform
             .session_roles()
@@ -152,7 +228,7 @@ impl Declarations {
             let named = table.policies.iter().flat_map(|policy| policy.roles.iter());
             session_roles.extend(named.filter(|role| role.as_str() != MEMBERS_ROLE).cloned());
         }
-        let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
+        roles::add_those_of_no_policy(config, login_role.as_ref(), &mut session_roles, &mut errors);
         let used = || session_roles.iter().chain(&login_role);
         let roles_of_functions = callers(&tables, &self.functions);
         let functions = self.functions.into_iter().zip(roles_of_functions);
@@ -163,7 +239,7 @@ impl Declarations {
         let schema = Schema {
             auth: config.platform.auth(),
             existing_namespaces: config.existing_schemas.clone(),
-            roles: roles(config, used()),
+            roles: roles::said(config, used()),
             enums: self
                 .enums
                 .into_iter()
@@ -182,28 +258,6 @@ impl Declarations {
             Err(errors)
         }
     }
-}
-
-/// What is said of the roles that are used, and of those that these are members of.
-fn roles<'a>(config: &Config, used: impl Iterator<Item = &'a Ident>) -> BTreeMap<Ident, Role> {
-    let mut roles = BTreeMap::new();
-    // Those that only others are members of are made for them, so that they stand here even if nothing is said of them.
-    let mut names: Vec<(Ident, bool)> = used.map(|name| (name.clone(), false)).collect();
-    while let Some((name, is_group)) = names.pop() {
-        let said = config.roles.get(&name).cloned().unwrap_or_default();
-        let role = Role {
-            existing: said.existing || config.platform.roles().contains(&name.as_str()),
-            no_inherit: said.inherit == Some(false),
-            member_of: said.member_of,
-            name: name.clone(),
-        };
-        let is_special = role.existing || role.no_inherit || !role.member_of.is_empty();
-        if (is_special || is_group) && !roles.contains_key(&name) {
-            names.extend(role.member_of.iter().map(|group| (group.clone(), true)));
-            roles.insert(name, role);
-        }
-    }
-    roles
 }
 
 /// The roles whose policies call a function, or one that calls it with their rights.
@@ -269,10 +323,11 @@ fn claims(
             continue;
         };
         let mut refuse = |what: String| {
-            errors.push(DeclareError {
-                of: Subject::Claim(claim.function.clone()),
-                message: format!("{what}; name this one otherwise: `#[claim(function = \"…\")]`"),
-            });
+            errors.push(DeclareError::new(
+                Subject::Claim(claim.function.clone()),
+                Part::Name,
+                format!("{what}; name this one otherwise: `#[claim(function = \"…\")]`"),
+            ));
         };
         let name = QualifiedName {
             namespace,
@@ -302,18 +357,16 @@ fn claims(
 fn memberships(
     uses: &[MembershipUse],
     tables: &mut BTreeMap<TableName, Table>,
+    enums: &BTreeSet<TypeName>,
     errors: &mut Vec<DeclareError>,
 ) -> BTreeMap<Ident, Membership> {
     let mut found: BTreeMap<Ident, Membership> = BTreeMap::new();
-    for used in uses {
-        match membership(used, tables) {
-            Err(message) => errors.push(DeclareError {
-                of: Subject::Table(used.of.clone()),
-                message,
-            }),
+    for (used, part) in numbered(uses) {
+        match membership(used, tables, enums) {
+            Err(message) => errors.push(DeclareError::new(Subject::Table(used.of.clone()), part, message)),
             Ok(membership) => {
                 if let Some(table) = tables.get_mut(&membership.table) {
-                    open_to_members_role(table, &membership, &used.condition_columns);
+                    errors.extend(open_to_members_role(table, &membership, &used.condition_columns));
                 }
                 found
                     .entry(membership.name.clone())
@@ -326,11 +379,28 @@ fn memberships(
     found
 }
 
-fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Result<Membership, String> {
+/// The memberships with their numbers among those of their tables.
+fn numbered(uses: &[MembershipUse]) -> impl Iterator<Item = (&MembershipUse, Part)> {
+    let mut counts: BTreeMap<&TableName, usize> = BTreeMap::new();
+    uses.iter().map(move |used| {
+        let count = counts.entry(&used.of).or_default();
+        *count += 1;
+        (used, Part::Membership(*count - 1))
+    })
+}
+
+fn membership(
+    used: &MembershipUse,
+    tables: &BTreeMap<TableName, Table>,
+    enums: &BTreeSet<TypeName>,
+) -> Result<Membership, String> {
     let table = tables.get(&used.table).ok_or_else(|| {
+        let hint = match names::closest_table(&used.table, &tables.keys()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => "for one that is made elsewhere, write a struct with `#[table(existing)]`".to_owned(),
+        };
         format!(
-            "no model declares {}, the table of memberships; for one that is made elsewhere, write a struct with \
-             `#[table(existing)]`",
+            "no model declares {}, the table of memberships; {hint}",
             used.table
         )
     })?;
@@ -339,8 +409,11 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
             .columns
             .iter()
             .find(|column| column.name == *name)
-            .ok_or_else(|| format!("{} has no column `{}`", used.table, name.as_str()))
+            .ok_or_else(|| names::no_such_column(table, name))
     };
+    for name in &used.condition_columns {
+        column(name)?;
+    }
     let claim = claim_for(&column(&used.user)?.column_type).ok_or_else(|| {
         format!(
             "{}.{} has the type {}; a user is text or uuid",
@@ -349,11 +422,26 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
             column(&used.user).map_or("", |column| column.column_type.as_str())
         )
     })?;
+    let group = column(&used.group)?;
+    let of = tables.get(&used.of);
+    let row = of.and_then(|of| of.columns.iter().find(|column| column.name == used.column));
+    if let Some(row) = row
+        && types::compare(&row.column_type, &group.column_type, enums) == Some(false)
+    {
+        return Err(format!(
+            "`{}` is {}, and {}.{} is {}, which PostgreSQL does not compare",
+            used.column.as_str(),
+            row.column_type,
+            used.table,
+            used.group,
+            group.column_type
+        ));
+    }
     Ok(Membership {
         name: Ident::new(used.function()).map_err(|error| error.to_string())?,
         table: used.table.clone(),
         group: used.group.clone(),
-        group_type: column(&used.group)?.column_type.clone(),
+        group_type: group.column_type.clone(),
         user: used.user.clone(),
         claim: Expression::unchecked(claim),
         condition: used.condition.clone(),
@@ -362,10 +450,12 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
 }
 
 /// Lets the role that owns the functions read what they read: the memberships of the transaction's user.
-fn open_to_members_role(table: &mut Table, membership: &Membership, condition_columns: &BTreeSet<Ident>) {
-    let Ok(role) = Ident::new(MEMBERS_ROLE) else {
-        return;
-    };
+fn open_to_members_role(
+    table: &mut Table,
+    membership: &Membership,
+    condition_columns: &BTreeSet<Ident>,
+) -> Option<DeclareError> {
+    let role = Ident::new(MEMBERS_ROLE).ok()?;
     let Membership {
         group, user, claim, ..
     } = membership;
@@ -391,10 +481,23 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
     table
         .grants
         .sort_by(|a, b| (&a.role, a.privilege).cmp(&(&b.role, b.privilege)));
-    if let Ok(name) = Ident::new(policy_name)
-        && table.row_security
-        && !table.policies.iter().any(|policy| policy.name == name)
+    let name = Ident::new(policy_name).ok()?;
+    let named = table.policies.iter().find(|policy| policy.name == name);
+    if let Some(policy) = named
+        && !policy.roles.contains(&role)
     {
+        let message = format!(
+            "`{}` is the policy by which memberships are looked up in {}; name this one otherwise",
+            name.as_str(),
+            table.name
+        );
+        return Some(DeclareError::new(
+            Subject::Table(table.name.clone()),
+            Part::Policy(name),
+            message,
+        ));
+    }
+    if named.is_none() && table.row_security {
         table.policies.push(Policy {
             name,
             command: Command::Select,
@@ -406,17 +509,22 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
         table.policies.sort_by(|a, b| a.name.cmp(&b.name));
     }
     let key = user.to_string();
-    if !table.existing
-        && !is_led_by(&key, &table.constraints, &table.indexes)
-        && let Ok(name) = Ident::new(generated_name(&[table.name.name.as_str(), user.as_str(), "idx"]))
-    {
+    if !table.existing && !is_led_by(&key, &table.constraints, &table.indexes) {
+        let taken = |name: &String| table.relation_names().any(|other| other.as_str() == name);
+        let named = |kind: String| generated_name(&[table.name.name.as_str(), user.as_str(), &kind]);
+        let numbered = (1..).map(|number: u32| named(format!("idx{number}")));
+        let name = [named("idx".to_owned())]
+            .into_iter()
+            .chain(numbered)
+            .find(|name| !taken(name))?;
         table.indexes.push(Index::new(
-            name,
+            Ident::new(name).ok()?,
             vec![Expression::unchecked(key)],
             vec![user.clone()],
         ));
         table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     }
+    None
 }
 
 fn columns_of<'a>(columns: impl Iterator<Item = &'a Column>, wanted: impl Fn(&Ident) -> bool) -> Vec<Ident> {

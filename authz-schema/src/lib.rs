@@ -7,9 +7,14 @@
 pub mod auth;
 pub mod claims;
 pub mod closest;
+pub mod collect;
+mod conditions;
 pub mod config;
 pub mod declare;
 pub mod lock;
 pub mod model;
+pub mod places;
+mod recursion;
 pub mod renames;
 pub mod schema;
+pub mod types;

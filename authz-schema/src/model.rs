@@ -14,16 +14,21 @@ mod serde;
 mod sql_type;
 mod types;
 
+use std::collections::BTreeSet;
+
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
-use crate::closest::closest;
+use crate::closest::no_such_column;
+use crate::conditions::{Known, NO_ENUMS, mistakes};
 use crate::declare::MembershipUse;
-use crate::renames::Renames;
-use crate::schema::{Table, TableName};
+use crate::declare::references::mistake_in;
+use crate::places::{Part, Places};
+use crate::renames::{Conflict, Renames, conflicts};
+use crate::schema::{ConstraintKind, Table, TableName, TypeName};
 use authz_sql::Ident;
-use authz_sql::expression::{Expression, Place};
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::expression::{Catalog, Expression, Place};
+use authz_sql::{QualifiedName, is_reserved_namespace};
 
 use self::arguments::Arguments;
 use self::columns::ColumnModel;
@@ -41,6 +46,8 @@ pub struct Model {
     pub renames: Renames,
     /// The memberships that its policies ask for.
     pub memberships: Vec<MembershipUse>,
+    /// Where its parts stand.
+    pub places: Places,
     /// The types of fields that the compiler must know an SQL type of, since their names do not tell it. Their
     /// columns have an empty type here.
     pub undeclared: Vec<proc_macro2::TokenStream>,
@@ -109,7 +116,7 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
         );
     }
     let mut options = Arguments::of(&input.attrs, "table", constraints::TABLE_KEYS, errors);
-    let name = table_name(input, &mut options, errors);
+    let (name, name_span) = table_name(input, &mut options, errors);
     let existing = options.flag("existing", errors).is_some();
     let mut columns: Vec<ColumnModel> = fields
         .iter()
@@ -131,7 +138,12 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
         grants: Vec::new(),
         name,
     };
-    let former_name = former_place(&mut options, &table.name, errors);
+    let mut places = Places::default();
+    places.note(Part::Name, name_span);
+    let former_name = former_place(&mut options, &table.name, errors).map(|(former, span)| {
+        places.note(Part::FormerName, span);
+        former
+    });
     let scope = Scope {
         table: &table.name,
         columns: whole.then_some(columns.as_slice()),
@@ -146,22 +158,31 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
         );
         table.columns.iter_mut().for_each(|column| column.comment = None);
     }
-    let (mut table_constraints, mut indexes) = constraints::read(&mut options, &columns, &scope, errors);
-    let rules = policies::read(input, &scope, errors);
+    let mut made = constraints::read(&mut options, &columns, &scope, errors);
+    let mut rules = policies::read(input, &scope, errors);
     table.row_security = rules.row_security;
     table.grants = policies::grants(&rules.policies, &columns);
     if !existing {
-        constraints::add_policy_indexes(&rules, &table, &table_constraints, &mut indexes);
+        made.policy_indexes(&rules, &table, errors);
+        made.reference_indexes();
     }
-    table.policies = rules.policies;
-    table_constraints.sort_by(|a, b| a.name.cmp(&b.name));
-    indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    table.policies = std::mem::take(&mut rules.policies);
+    table.constraints = made.constraints;
+    table.indexes = made.indexes;
+    table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     table.policies.sort_by(|a, b| a.name.cmp(&b.name));
-    table.constraints = table_constraints;
-    table.indexes = indexes;
+    places.extend(made.places);
+    refuse_references_to_itself(&table, whole, &places, errors);
+    places.extend(rules.places);
+    refuse_renames(&columns, &rules.renamed, &table, errors);
+    for column in &columns {
+        places.extend(column.places.clone());
+    }
     Some(Model {
-        renames: renames(&table, former_name, &columns, rules.renamed),
+        renames: renames(&table, former_name, &columns, &rules.renamed),
         memberships: rules.memberships,
+        places,
         undeclared: columns
             .into_iter()
             .filter_map(|column| column.undeclared)
@@ -171,10 +192,10 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
 }
 
 /// `renamed_from = "…"`: a name other than today's.
-fn former_name(options: &mut Arguments, today: &Ident, errors: &mut Errors) -> Option<Ident> {
+fn former_name(options: &mut Arguments, today: &Ident, errors: &mut Errors) -> Option<(Ident, Span)> {
     let text = options.text("renamed_from", errors)?;
     let former = ident(&text.value(), text.span(), errors)?;
-    differs(&text, former == *today, errors).then_some(former)
+    differs(&text, former == *today, errors).then_some((former, text.span()))
 }
 
 /// `renamed_from = "notes"` for an object of the same namespace, `renamed_from = "app.notes"` for one of another.
@@ -182,7 +203,7 @@ fn former_place(
     options: &mut Arguments,
     today: &QualifiedName,
     errors: &mut Errors,
-) -> Option<QualifiedName> {
+) -> Option<(QualifiedName, Span)> {
     let text = options.text("renamed_from", errors)?;
     let value = text.value();
     let former = match value.split_once('.') {
@@ -196,7 +217,7 @@ fn former_place(
             QualifiedName { namespace, name }
         }
     };
-    differs(&text, former == *today, errors).then_some(former)
+    differs(&text, former == *today, errors).then_some((former, text.span()))
 }
 
 fn differs(text: &syn::LitStr, same: bool, errors: &mut Errors) -> bool {
@@ -209,17 +230,71 @@ fn differs(text: &syn::LitStr, same: bool, errors: &mut Errors) -> bool {
     !same
 }
 
+/// Refuses renames inside of one table or type (today's and former name, and where it stands) that cannot all be.
+fn refuse_conflicts<N: PartialEq>(
+    renamed: &[(N, N, Span)],
+    declared: &[N],
+    kind: &str,
+    text: impl Fn(&N) -> &str,
+    errors: &mut Errors,
+) {
+    let pairs: Vec<(&N, &N)> = renamed.iter().map(|(today, former, _)| (today, former)).collect();
+    for (number, conflict) in conflicts(&pairs, |name| declared.contains(name)) {
+        let Some((_, former, span)) = renamed.get(number) else {
+            continue;
+        };
+        let first = match conflict {
+            Conflict::Twice { first } => pairs.get(first).map_or("", |(today, _)| text(today)),
+            Conflict::StillDeclared => "",
+        };
+        let (what, advice) = conflict.message(kind, text(former), first);
+        errors.add(*span, format!("{what}; {advice}"));
+    }
+}
+
+/// Refuses references of the table to columns of its own that it does not have, or that are no key.
+fn refuse_references_to_itself(table: &Table, whole: bool, places: &Places, errors: &mut Errors) {
+    for constraint in table.constraints.iter().filter(|_| whole) {
+        if let ConstraintKind::ForeignKey(key) = &constraint.kind
+            && key.table == table.name
+            && let Some(message) = mistake_in(table, key, table, &NO_ENUMS)
+            && let Some(span) = places.of(&Part::Constraint(constraint.name.clone()))
+        {
+            errors.add(span, message);
+        }
+    }
+}
+
+fn refuse_renames(
+    columns: &[ColumnModel],
+    policies: &[(Ident, Ident, Span)],
+    table: &Table,
+    errors: &mut Errors,
+) {
+    let names: Vec<Ident> = columns.iter().map(|model| model.column.name.clone()).collect();
+    let renamed: Vec<(Ident, Ident, Span)> = columns
+        .iter()
+        .filter_map(|model| {
+            let (former, span) = model.renamed_from.clone()?;
+            Some((model.column.name.clone(), former, span))
+        })
+        .collect();
+    refuse_conflicts(&renamed, &names, "column", Ident::as_str, errors);
+    let names: Vec<Ident> = table.policies.iter().map(|policy| policy.name.clone()).collect();
+    refuse_conflicts(policies, &names, "policy", Ident::as_str, errors);
+}
+
 fn renames(
     table: &Table,
     former_name: Option<TableName>,
     columns: &[ColumnModel],
-    policies: Vec<(Ident, Ident)>,
+    policies: &[(Ident, Ident, Span)],
 ) -> Renames {
     let columns = columns.iter().filter_map(|model| {
         Some((
             table.name.clone(),
             model.column.name.clone(),
-            model.renamed_from.clone()?,
+            model.renamed_from.as_ref()?.0.clone(),
         ))
     });
     Renames {
@@ -229,14 +304,19 @@ fn renames(
             .map(|former| (table.name.clone(), former))
             .collect(),
         policies: policies
-            .into_iter()
-            .map(|(name, former)| (table.name.clone(), name, former))
+            .iter()
+            .map(|(name, former, _)| (table.name.clone(), name.clone(), former.clone()))
             .collect(),
         ..Renames::default()
     }
 }
 
-fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Errors) -> Option<TableName> {
+/// The table's name, and where it stands.
+fn table_name(
+    input: &syn::DeriveInput,
+    options: &mut Arguments,
+    errors: &mut Errors,
+) -> (Option<TableName>, Span) {
     let namespace = match options.text("schema", errors) {
         Some(text) if is_reserved_namespace(&text.value()) => {
             errors.add(
@@ -248,23 +328,23 @@ fn table_name(input: &syn::DeriveInput, options: &mut Arguments, errors: &mut Er
         Some(text) => ident(&text.value(), text.span(), errors),
         None => Ident::new("public").ok(),
     };
-    let name = match options.text("name", errors) {
-        Some(text) => ident(&text.value(), text.span(), errors),
-        None => ident(
-            &plural(&snake_case(&input.ident.unraw().to_string())),
+    let (name, span) = match options.text("name", errors) {
+        Some(text) => (text.value(), text.span()),
+        None => (
+            plural(&snake_case(&input.ident.unraw().to_string())),
             input.ident.span(),
-            errors,
         ),
     };
-    Some(TableName {
-        namespace: namespace?,
-        name: name?,
-    })
-}
-
-/// The namespaces of PostgreSQL itself, and that of the functions that policies call.
-fn is_reserved_namespace(name: &str) -> bool {
-    name == "auth" || name == MEMBERS || name == "information_schema" || name.starts_with("pg_")
+    let name = ident(&name, span, errors);
+    (
+        namespace.and_then(|namespace| {
+            Some(TableName {
+                namespace,
+                name: name?,
+            })
+        }),
+        span,
+    )
 }
 
 /// The table that expressions stand in, to resolve their columns.
@@ -309,6 +389,13 @@ impl Scope<'_> {
                 fine = false;
             }
         }
+        if fine {
+            let is_condition = matches!(place, Place::Policy | Place::Check | Place::IndexPredicate);
+            for message in mistakes(&expression, self.table, is_condition, self) {
+                errors.add(text.span(), message);
+                fine = false;
+            }
+        }
         fine.then_some(expression)
     }
 
@@ -342,18 +429,36 @@ impl Scope<'_> {
     }
 
     fn no_such_column(&self, name: &str, columns: &[ColumnModel]) -> String {
-        let table = self.table.name.as_str();
         let known = columns.iter().map(|column| column.column.name.as_str());
-        match closest(name, known.clone()) {
-            Some(close) => format!("`{table}` has no column `{name}`; did you mean `{close}`?"),
-            None => format!(
-                "`{table}` has no column `{name}`; it has {}",
-                known
-                    .map(|column| format!("`{column}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        }
+        no_such_column(self.table.name.as_str(), name, known)
+    }
+}
+
+impl Catalog for Scope<'_> {
+    fn has_column(&self, table: &TableName, column: &str) -> bool {
+        let columns = self.columns.into_iter().flatten();
+        table == self.table
+            && columns
+                .into_iter()
+                .any(|known| known.column.name.as_str() == column)
+    }
+}
+
+impl Known for Scope<'_> {
+    fn column_type(&self, table: &TableName, column: &Ident) -> Option<String> {
+        let known = table == self.table;
+        known
+            .then(|| self.type_of(column).to_owned())
+            .filter(|column_type| !column_type.is_empty())
+    }
+
+    fn function_type(&self, _: Option<&str>, _: &str) -> Option<String> {
+        None
+    }
+
+    fn enums(&self) -> &BTreeSet<TypeName> {
+        // Which types are enums is known to `cargo authz` alone.
+        &NO_ENUMS
     }
 }
 

@@ -14,15 +14,7 @@ use authz_sql::function::FunctionText;
 use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature};
 
 pub use self::claim::ClaimFunction;
-
-/// The session role of a request with a verified token.
-pub const AUTHENTICATED: &str = "authenticated";
-/// The session role of a request without a token.
-pub const ANONYMOUS: &str = "anonymous";
-/// The login role: what the application connects as. It owns nothing and may only switch to a session role.
-pub const LOGIN_ROLE: &str = "authenticator";
-/// The role that owns them. Nobody becomes it; its policies show it the memberships of the transaction's user.
-pub const MEMBERS_ROLE: &str = "authz_members";
+pub use authz_sql::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE, MEMBERS_ROLE};
 
 /// All that the models of a crate declare.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -142,6 +134,17 @@ pub struct Function {
     /// The session roles whose policies call it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Ident>,
+}
+
+impl Function {
+    /// Whether it runs with its owner's rights.
+    #[must_use]
+    pub fn is_security_definer(&self) -> bool {
+        let lower = self.sql.to_ascii_lowercase();
+        let mut words = lower.split_whitespace().peekable();
+        std::iter::from_fn(|| Some((words.next()?, words.peek().copied())))
+            .any(|pair| pair == ("security", Some("definer")))
+    }
 }
 
 impl From<FunctionText> for Function {
@@ -626,21 +629,43 @@ impl Table {
 /// Whether an index or a key starts with this key, so that no other index is needed to look it up.
 #[must_use]
 pub fn is_led_by(key: &str, constraints: &[Constraint], indexes: &[Index]) -> bool {
+    is_led_by_all(&[key.to_owned()], constraints, indexes)
+}
+
+/// Whether an index or a key starts with these keys in any order, so that no other index is needed to look them up
+/// together.
+#[must_use]
+pub fn is_led_by_all(keys: &[String], constraints: &[Constraint], indexes: &[Index]) -> bool {
+    let leads = |first: &[String]| {
+        first.len() == keys.len() && keys.iter().all(|key| first.iter().any(|other| other == key))
+    };
     let index_leads = |index: &Index| {
-        let order = index
+        // A hash index finds equal values, of its one key.
+        let method = index.method.as_deref();
+        let usable = method.is_none() || (method == Some("hash") && keys.len() == 1);
+        let first: Vec<String> = index
             .keys
-            .first()
-            .and_then(|first| first.as_str().strip_prefix(key));
-        let usable = index.method.is_none() && index.predicate.is_none();
-        usable && matches!(order, Some("" | " ASC" | " DESC"))
+            .iter()
+            .take(keys.len())
+            .map(|key| without_order(key.as_str()).to_owned())
+            .collect();
+        usable && index.predicate.is_none() && leads(&first)
     };
     let constraint_leads = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
-            columns.first().is_some_and(|first| first.to_string() == key)
+            let first: Vec<String> = columns.iter().take(keys.len()).map(ToString::to_string).collect();
+            leads(&first)
         }
         ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => false,
     };
     indexes.iter().any(index_leads) || constraints.iter().any(constraint_leads)
+}
+
+/// An index's key without ASC, DESC and NULLS behind it, in which direction equal values are found alike.
+fn without_order(key: &str) -> &str {
+    let orders = [" ASC", " DESC", " NULLS FIRST", " NULLS LAST"];
+    let shorter = orders.iter().find_map(|order| key.strip_suffix(order));
+    shorter.map_or(key, without_order)
 }
 
 /// Joins the parts of a generated name with `_`, and cuts what is over 63 bytes with a hash of the whole, so that
@@ -657,6 +682,26 @@ pub fn generated_name(parts: &[&str]) -> String {
         cut -= 1;
     }
     format!("{}_{hash:08x}", name.get(..cut).unwrap_or_default())
+}
+
+/// The name that PostgreSQL gives the sequence of an identity column: the longer one of the two names is cut
+/// (`makeObjectName` in its source).
+#[must_use]
+pub fn sequence_name(table: &Ident, column: &Ident) -> String {
+    let (mut table, mut column) = (table.as_str(), column.as_str());
+    while table.len() + column.len() + "__seq".len() > MAX_IDENT_BYTES {
+        let longer = if table.len() > column.len() {
+            &mut table
+        } else {
+            &mut column
+        };
+        let mut cut = longer.len() - 1;
+        while !longer.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        *longer = longer.get(..cut).unwrap_or_default();
+    }
+    format!("{table}_{column}_seq")
 }
 
 /// FNV-1a: short, and the same on every machine and in every version.

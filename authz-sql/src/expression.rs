@@ -4,6 +4,7 @@
 mod alike;
 mod columns;
 mod implies;
+mod operations;
 mod references;
 mod rewrite;
 mod scalar;
@@ -21,6 +22,7 @@ use crate::{Ident, QualifiedName};
 
 use self::wrap::Wrapped;
 
+pub use self::operations::{Operand, OperandKind, Operation};
 pub use self::references::{Catalog, Reference, Target};
 pub use self::rewrite::Replacement;
 

@@ -5,7 +5,7 @@ mod body;
 use super::Ident;
 use super::lexical::fold;
 use super::tree::{self, Node, SyntaxKind};
-use crate::{QualifiedName, Signature};
+use crate::{QualifiedName, Signature, is_reserved_namespace};
 
 pub use self::body::{Body, BodyKind, body_references};
 
@@ -65,7 +65,7 @@ pub fn parse_function(text: &str) -> Result<FunctionText, FunctionError> {
         return refuse(name, "expected a name such as `is_admin` or `app.is_admin`");
     };
     let namespace = qualified.namespace.as_str();
-    if matches!(namespace, "auth" | "authz" | "information_schema") || namespace.starts_with("pg_") {
+    if is_reserved_namespace(namespace) {
         return refuse(
             name,
             "this namespace is not for functions of the application; choose another",

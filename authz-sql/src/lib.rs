@@ -32,6 +32,31 @@ pub const AUTH: &str = "auth";
 /// platform.
 pub const MEMBERS: &str = "authz";
 
+/// The session role of a request with a verified token.
+pub const AUTHENTICATED: &str = "authenticated";
+/// The session role of a request without a token.
+pub const ANONYMOUS: &str = "anonymous";
+/// The login role: what the application connects as. It owns nothing and may only switch to a session role.
+pub const LOGIN_ROLE: &str = "authenticator";
+/// The role that owns the functions which look memberships up. Nobody becomes it; its policies show it the memberships of
+/// the transaction's user.
+pub const MEMBERS_ROLE: &str = "authz_members";
+
+/// The setting with the claims of the transaction, as JSON.
+pub const CLAIMS_SETTING: &str = "request.jwt.claims";
+
+/// Whether a namespace belongs to PostgreSQL, or to what authz makes itself: nothing of the application is in it.
+#[must_use]
+pub fn is_reserved_namespace(name: &str) -> bool {
+    name == AUTH || name == MEMBERS || is_system_namespace(name)
+}
+
+/// Whether a namespace belongs to PostgreSQL.
+#[must_use]
+pub fn is_system_namespace(name: &str) -> bool {
+    name == "information_schema" || name.starts_with("pg_")
+}
+
 /// The longest identifier that PostgreSQL keeps whole, in bytes (`NAMEDATALEN - 1`).
 ///
 /// PostgreSQL cuts a longer name with a NOTICE, and two cut names may collide, so we refuse it.

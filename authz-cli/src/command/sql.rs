@@ -8,7 +8,8 @@ use super::{CommandError, Outcome, read_models};
 use crate::cli::Sql;
 
 pub(super) fn run(arguments: &Sql, out: &mut dyn Write) -> Result<Outcome, CommandError> {
-    let (_, _, models) = read_models(&arguments.project)?;
-    out.write_all(migration::script(&models.schema)?.as_bytes())?;
+    let (project, _, models) = read_models(&arguments.project)?;
+    let script = migration::standalone_script(&models.schema, &project.config.lock_timeout)?;
+    out.write_all(script.as_bytes())?;
     Ok(Outcome::Fine)
 }

@@ -12,7 +12,7 @@ mod policies;
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_schema::model::{Model, Types, parse_model};
-use authz_schema::schema::{Command, Index, Membership, Table};
+use authz_schema::schema::{Column, Command, Identity, Index, Membership, Table};
 use authz_sql::Ident;
 
 use self::draft::{Draft, Field, Item};
@@ -158,8 +158,8 @@ impl File {
             let object = |what: &str| format!("{what} of {}.{}", table.name, column.name);
             if let Some(identity) = column.identity {
                 let text = match identity {
-                    authz_schema::schema::Identity::Always => "identity",
-                    authz_schema::schema::Identity::ByDefault => "identity = \"by default\"",
+                    Identity::Always => "identity",
+                    Identity::ByDefault => "identity = \"by default\"",
                 };
                 items.push(Item::of(object("identity"), text));
             }
@@ -312,9 +312,12 @@ fn unwritable(settled: &Settled) -> Vec<(&Ident, &'static str)> {
         (_, Some(true)) => Some("readonly"),
         _ => None,
     };
+    // Those that PostgreSQL alone fills are nobody's to write.
+    let written = |column: &&Column| column.identity != Some(Identity::Always) && column.generated.is_none();
     table
         .columns
         .iter()
+        .filter(written)
         .filter_map(|column| Some((&column.name, word(&column.name)?)))
         .collect()
 }

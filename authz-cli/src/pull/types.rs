@@ -1,5 +1,7 @@
 //! The Rust type of an SQL type, as sqlx maps it.
 
+use authz_schema::types::RUST_TYPES;
+
 /// A Rust type for a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RustType {
@@ -16,96 +18,6 @@ pub(super) struct RustType {
     /// Nothing is known of the SQL type: `String` is a guess.
     pub(super) guess: bool,
 }
-
-const CHRONO: &str = "sqlx::types::chrono";
-const TYPES: &str = "sqlx::types";
-const PG: &str = "sqlx::postgres::types";
-
-/// An import: its module and its name.
-type Import = (&'static str, &'static str);
-
-/// SQL type, Rust type, what to import and the feature of sqlx for it.
-const KNOWN: &[(&str, &str, &[Import], Option<&str>)] = &[
-    ("boolean", "bool", &[], None),
-    ("\"char\"", "i8", &[], None),
-    ("smallint", "i16", &[], None),
-    ("integer", "i32", &[], None),
-    ("bigint", "i64", &[], None),
-    ("real", "f32", &[], None),
-    ("double precision", "f64", &[], None),
-    ("text", "String", &[], None),
-    ("bytea", "Vec<u8>", &[], None),
-    ("uuid", "Uuid", &[(TYPES, "Uuid")], Some("uuid")),
-    (
-        "timestamptz",
-        "DateTime<Utc>",
-        &[(CHRONO, "DateTime"), (CHRONO, "Utc")],
-        Some("chrono"),
-    ),
-    (
-        "timestamp",
-        "NaiveDateTime",
-        &[(CHRONO, "NaiveDateTime")],
-        Some("chrono"),
-    ),
-    ("date", "NaiveDate", &[(CHRONO, "NaiveDate")], Some("chrono")),
-    ("time", "NaiveTime", &[(CHRONO, "NaiveTime")], Some("chrono")),
-    ("interval", "PgInterval", &[(PG, "PgInterval")], None),
-    ("numeric", "Decimal", &[(TYPES, "Decimal")], Some("rust_decimal")),
-    ("jsonb", "serde_json::Value", &[], Some("json")),
-    (
-        "inet",
-        "IpNetwork",
-        &[("sqlx::types::ipnetwork", "IpNetwork")],
-        Some("ipnetwork"),
-    ),
-    (
-        "macaddr",
-        "MacAddress",
-        &[("sqlx::types::mac_address", "MacAddress")],
-        Some("mac_address"),
-    ),
-    ("varbit", "BitVec", &[(TYPES, "BitVec")], Some("bit-vec")),
-    ("int4range", "PgRange<i32>", &[(PG, "PgRange")], None),
-    ("int8range", "PgRange<i64>", &[(PG, "PgRange")], None),
-    (
-        "numrange",
-        "PgRange<Decimal>",
-        &[(TYPES, "Decimal"), (PG, "PgRange")],
-        Some("rust_decimal"),
-    ),
-    (
-        "tsrange",
-        "PgRange<NaiveDateTime>",
-        &[(CHRONO, "NaiveDateTime"), (PG, "PgRange")],
-        Some("chrono"),
-    ),
-    (
-        "tstzrange",
-        "PgRange<DateTime<Utc>>",
-        &[(CHRONO, "DateTime"), (CHRONO, "Utc"), (PG, "PgRange")],
-        Some("chrono"),
-    ),
-    (
-        "daterange",
-        "PgRange<NaiveDate>",
-        &[(CHRONO, "NaiveDate"), (PG, "PgRange")],
-        Some("chrono"),
-    ),
-    ("money", "PgMoney", &[(PG, "PgMoney")], None),
-    ("oid", "Oid", &[(PG, "Oid")], None),
-    ("hstore", "PgHstore", &[(PG, "PgHstore")], None),
-    ("ltree", "PgLTree", &[(PG, "PgLTree")], None),
-    ("lquery", "PgLQuery", &[(PG, "PgLQuery")], None),
-    ("cube", "PgCube", &[(PG, "PgCube")], None),
-    ("point", "PgPoint", &[(PG, "PgPoint")], None),
-    ("line", "PgLine", &[(PG, "PgLine")], None),
-    ("lseg", "PgLSeg", &[(PG, "PgLSeg")], None),
-    ("box", "PgBox", &[(PG, "PgBox")], None),
-    ("path", "PgPath", &[(PG, "PgPath")], None),
-    ("polygon", "PgPolygon", &[(PG, "PgPolygon")], None),
-    ("circle", "PgCircle", &[(PG, "PgCircle")], None),
-];
 
 /// SQL types whose values sqlx reads as a type of another: by their name without length or precision.
 const READ_AS: &[(&str, &str)] = &[
@@ -148,7 +60,10 @@ pub(super) fn of(formatted: &str) -> RustType {
 }
 
 fn of_model_name(sql: &str) -> RustType {
-    let known = |name: &str| KNOWN.iter().find(|(known, ..)| *known == name);
+    let known = |name: &str| {
+        let mut written = RUST_TYPES.iter().filter(|known| !known.written.is_empty());
+        written.find(|known| known.sql == name)
+    };
     let bare = sql.split('(').next().unwrap_or_default().trim_end();
     // Types of extensions live in the namespace that these were made in.
     let bare = match bare.rsplit_once('.') {
@@ -163,8 +78,8 @@ fn of_model_name(sql: &str) -> RustType {
         Some(entry) => (Some(entry), true, false),
         None => (as_other(), false, as_other().is_none()),
     };
-    let (text, imports, feature) = entry.map_or(("String", &[][..], None), |(_, text, imports, feature)| {
-        (*text, *imports, *feature)
+    let (text, imports, feature) = entry.map_or(("String", &[][..], None), |known| {
+        (known.written, known.imports, known.feature)
     });
     RustType {
         text: text.to_owned(),
@@ -213,7 +128,8 @@ mod tests {
 
     #[test]
     fn types_come_back_as_the_model_reads_them() {
-        for (sql, rust, _, _) in KNOWN {
+        for known in RUST_TYPES.iter().filter(|known| !known.written.is_empty()) {
+            let (sql, rust) = (known.sql, known.written);
             let source = format!("#[rls(disabled = \"probe\")] struct Probe {{ a: {rust}, b: Vec<{rust}> }}");
             let model = parse_model(&syn::parse_str(&source).unwrap(), &Types::default()).unwrap();
             let types: Vec<&str> = model
@@ -222,7 +138,7 @@ mod tests {
                 .iter()
                 .map(|column| column.column_type.as_str())
                 .collect();
-            assert_eq!(types, [*sql, &format!("{sql}[]")]);
+            assert_eq!(types, [sql, &format!("{sql}[]")]);
         }
     }
 

@@ -151,6 +151,16 @@ each_case! {
         new: plain_orders!("#[rls(owner = \"user_id\")]", "price: i64, #[column(generated = \"price * 2\")] total: i64"),
         allow: ["data-loss"],
     }
+    column_added_beside_an_identity {
+        old: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity)] number: i64"),
+        new: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity)] number: i64, note: Option<String>"),
+        allow: [],
+    }
+    reference_without_its_index {
+        old: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(references = \"orders(id)\")] before: Option<i64>"),
+        new: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(references = \"orders(id)\", index = false)] before: Option<i64>"),
+        allow: [],
+    }
     identity_by_default {
         old: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity)] number: i64"),
         new: plain_orders!("#[rls(owner = \"user_id\")]", "#[column(identity = \"by default\")] number: i64"),

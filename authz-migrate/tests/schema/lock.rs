@@ -100,12 +100,17 @@ fn a_lock_says_one_attribute_a_line() {
     [[table.grant]]
     role = "authenticated"
     privilege = "insert"
+    columns = [
+        "user_id",
+        "task",
+        "is_complete",
+        "inserted_at",
+    ]
 
     [[table.grant]]
     role = "authenticated"
     privilege = "update"
     columns = [
-        "id",
         "user_id",
         "task",
         "is_complete",

@@ -53,6 +53,7 @@ fn shown(name: &str, text: &str) -> String {
 
 mod cases;
 mod claims;
+mod declarations;
 mod every_case;
 mod language;
 mod lock;

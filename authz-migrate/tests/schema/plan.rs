@@ -5,9 +5,9 @@ use authz_schema::config::LockTimeout;
 use authz_schema::schema::{EnumType, Schema, TypeName};
 use authz_sql::Ident;
 
-use crate::cases;
 use crate::schemas::{models, schema};
 use crate::{Case, up_files};
+use crate::{cases, language};
 
 /// The migration of a case.
 fn plan(case: &Case) -> String {
@@ -346,7 +346,11 @@ fn not_null_dropped() {
 #[test]
 fn identity_added() {
     insta::assert_snapshot!(plan(&cases::identity_added()), @"
+    -- authz-narrows: revokes columns of INSERT on public.notes from authenticated
+    -- authz-narrows: revokes columns of UPDATE on public.notes from authenticated
     -- breaks-old-code: generates the values of public.notes.number; programs that run meanwhile may write their own
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
     ALTER TABLE public.notes ALTER COLUMN number DROP DEFAULT;
     ALTER TABLE public.notes ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
     DO $do$ DECLARE
@@ -357,6 +361,8 @@ fn identity_added() {
             FROM public.notes HAVING max(number) > 0;
         IF forced THEN ALTER TABLE public.notes FORCE ROW LEVEL SECURITY; END IF;
     END $do$;
+    GRANT INSERT (id, user_id) ON TABLE public.notes TO authenticated;
+    GRANT UPDATE (id, user_id) ON TABLE public.notes TO authenticated;
     ");
 }
 
@@ -372,9 +378,15 @@ fn identity_retyped() {
 #[test]
 fn identity_removed() {
     insta::assert_snapshot!(plan(&cases::identity_removed()), @"
+    -- authz-widens: grants INSERT on public.notes to authenticated
+    -- authz-widens: grants UPDATE on public.notes to authenticated
     -- authz-widens: lets authenticated write public.notes.number
+    REVOKE INSERT ON TABLE public.notes FROM authenticated;
+    REVOKE UPDATE ON TABLE public.notes FROM authenticated;
     ALTER TABLE public.notes ALTER COLUMN number DROP IDENTITY;
     ALTER TABLE public.notes ALTER COLUMN number SET DEFAULT 1;
+    GRANT INSERT ON TABLE public.notes TO authenticated;
+    GRANT UPDATE ON TABLE public.notes TO authenticated;
     ");
 }
 
@@ -428,9 +440,12 @@ fn unique_dropped() {
 
 #[test]
 fn unique_dropped_with_the_foreign_key_on_it() {
-    insta::assert_snapshot!(plan(&cases::unique_dropped_with_the_foreign_key_on_it()), @r"
+    insta::assert_snapshot!(plan(&cases::unique_dropped_with_the_foreign_key_on_it()), @"
     ALTER TABLE public.notes DROP CONSTRAINT notes_team_fkey;
     ALTER TABLE public.a_teams DROP CONSTRAINT a_teams_slug_key;
+    -- drop_index_notes_team_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_team_idx;
     ");
 }
 
@@ -538,7 +553,19 @@ fn foreign_key_added() {
     insta::assert_snapshot!(plan(&cases::foreign_key_added()), @"
     -- fails-on-rows: adds the constraint notes_team_id_fkey to public.notes
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
+    -- index_notes_team_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_id_idx ON public.notes (team_id);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     REVOKE SELECT ON TABLE public.notes FROM CURRENT_USER;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     GRANT SELECT ON TABLE public.notes TO CURRENT_USER;
@@ -561,7 +588,12 @@ fn foreign_key_action_changed() {
 
 #[test]
 fn foreign_key_dropped() {
-    insta::assert_snapshot!(plan(&cases::foreign_key_dropped()), @"ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;");
+    insta::assert_snapshot!(plan(&cases::foreign_key_dropped()), @"
+    ALTER TABLE public.notes DROP CONSTRAINT notes_team_id_fkey;
+    -- drop_index_notes_team_id_idx
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.notes_team_id_idx;
+    ");
 }
 
 #[test]
@@ -714,6 +746,19 @@ fn policy_command_changed() {
         FOR DELETE TO authenticated
         USING ((SELECT auth.user_id()) = user_id);
     GRANT DELETE ON TABLE public.notes TO authenticated;
+    -- index_notes_user_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_user_id_idx ON public.notes (user_id);
+    -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_user_id_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     ");
 }
 
@@ -994,7 +1039,7 @@ fn two_tables_dropped_that_refer_to_each_other() {
 
 #[test]
 fn two_tables_added_that_refer_to_each_other() {
-    insta::assert_snapshot!(plan(&cases::two_tables_added_that_refer_to_each_other()), @r"
+    insta::assert_snapshot!(plan(&cases::two_tables_added_that_refer_to_each_other()), @"
     CREATE TABLE public.members (
         id bigint NOT NULL,
         user_id text NOT NULL,
@@ -1003,6 +1048,7 @@ fn two_tables_added_that_refer_to_each_other() {
     );
     ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
     ALTER TABLE public.members FORCE ROW LEVEL SECURITY;
+    CREATE INDEX members_team_id_idx ON public.members (team_id);
     CREATE INDEX members_user_id_idx ON public.members (user_id);
     CREATE TABLE public.teams (
         id bigint NOT NULL,
@@ -1011,6 +1057,7 @@ fn two_tables_added_that_refer_to_each_other() {
     );
     ALTER TABLE public.teams ENABLE ROW LEVEL SECURITY;
     ALTER TABLE public.teams FORCE ROW LEVEL SECURITY;
+    CREATE INDEX teams_head_idx ON public.teams (head);
     ALTER TABLE public.members ADD CONSTRAINT members_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id);
     ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.members (id);
     CREATE POLICY members_select_authenticated ON public.members
@@ -1154,7 +1201,19 @@ fn unique_added_for_a_foreign_key() {
     -- blocks-writes: reads all rows of public.a_teams for the constraint a_teams_slug_key
     ALTER TABLE public.a_teams ADD CONSTRAINT a_teams_slug_key UNIQUE (slug);
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_fkey FOREIGN KEY (team) REFERENCES public.a_teams (slug) NOT VALID;
+    -- index_notes_team_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_idx ON public.notes (team);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     REVOKE SELECT ON TABLE public.notes FROM CURRENT_USER;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_fkey;
     GRANT SELECT ON TABLE public.notes TO CURRENT_USER;
@@ -1211,7 +1270,22 @@ fn foreign_keys_added_in_a_circle() {
     -- fails-on-rows: adds the constraint teams_head_fkey to public.teams
     ALTER TABLE public.notes ADD CONSTRAINT notes_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.teams (id) NOT VALID;
     ALTER TABLE public.teams ADD CONSTRAINT teams_head_fkey FOREIGN KEY (head) REFERENCES public.notes (id) NOT VALID;
+    -- index_notes_team_id_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS notes_team_id_idx ON public.notes (team_id);
+    -- index_teams_head_idx
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS teams_head_idx ON public.teams (head);
     -- validate
+    DO $do$ DECLARE broken text;
+    BEGIN
+        SELECT pg_catalog.string_agg(indexrelid::regclass::text, ', ') INTO broken FROM pg_catalog.pg_index
+            WHERE NOT indisvalid AND indexrelid IN (E'public.notes_team_id_idx'::regclass, E'public.teams_head_idx'::regclass);
+        IF broken IS NOT NULL THEN
+            RAISE EXCEPTION 'not valid, because building it failed: the index %', broken
+                USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
+        END IF;
+    END $do$;
     REVOKE SELECT ON TABLE public.notes FROM CURRENT_USER;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_team_id_fkey;
     GRANT SELECT ON TABLE public.notes TO CURRENT_USER;
@@ -1246,5 +1320,22 @@ fn a_value_that_an_enum_gains_comes_before_what_uses_it() {
     -- enum_values
     ALTER TYPE public.mood ADD VALUE E'glad' AFTER E'sad';
     ALTER TABLE public.notes ALTER COLUMN title SET DEFAULT 'glad';
+    ");
+}
+
+#[test]
+fn column_added_beside_an_identity() {
+    insta::assert_snapshot!(plan(&language::column_added_beside_an_identity()), @"
+    ALTER TABLE public.orders ADD COLUMN note text;
+    GRANT INSERT (id, user_id, note) ON TABLE public.orders TO authenticated;
+    GRANT UPDATE (id, user_id, note) ON TABLE public.orders TO authenticated;
+    ");
+}
+
+#[test]
+fn reference_without_its_index() {
+    insta::assert_snapshot!(plan(&language::reference_without_its_index()), @"
+    -- no-transaction
+    DROP INDEX CONCURRENTLY IF EXISTS public.orders_before_idx;
     ");
 }

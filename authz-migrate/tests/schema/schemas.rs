@@ -84,6 +84,15 @@ pub(crate) fn schema(source: &str) -> Schema {
 
 /// The schema, and what its tables and columns were called before.
 pub(crate) fn models(source: &str) -> (Schema, Renames) {
+    let (declared, renames) = declared(source);
+    let schema = declared
+        .schema(&Config::default())
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
+    (schema, renames)
+}
+
+/// What the structs of a source say one by one.
+pub(crate) fn declared(source: &str) -> (Declarations, Renames) {
     let file = syn::parse_file(source).unwrap();
     let mut renames = Renames::default();
     let mut types = Types::default();
@@ -123,10 +132,7 @@ pub(crate) fn models(source: &str) -> (Schema, Renames) {
             .claims
             .extend(model.claims.into_iter().map(|field| field.declared));
     }
-    let schema = declared
-        .schema(&Config::default())
-        .unwrap_or_else(|errors| panic!("{errors:?}"));
-    (schema, renames)
+    (declared, renames)
 }
 
 fn derives(item: &syn::DeriveInput, name: &str) -> bool {

@@ -151,9 +151,9 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
 
     GRANT SELECT ON TABLE public.todos TO authenticated;
 
-    GRANT INSERT ON TABLE public.todos TO authenticated;
+    GRANT INSERT (user_id, task, is_complete, inserted_at) ON TABLE public.todos TO authenticated;
 
-    GRANT UPDATE (id, user_id, task, is_complete) ON TABLE public.todos TO authenticated;
+    GRANT UPDATE (user_id, task, is_complete) ON TABLE public.todos TO authenticated;
 
     GRANT DELETE ON TABLE public.todos TO authenticated;
     ");
@@ -247,7 +247,7 @@ fn tenants_and_users_get_an_index_of_the_text_that_their_policies_compare() {
 
 #[test]
 fn paragraphs_follow_their_notes() {
-    insta::assert_snapshot!(tables(NOTES), @r"
+    insta::assert_snapshot!(tables(NOTES), @"
     CREATE TABLE public.notes (
         id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
         owner_id text DEFAULT auth.user_id() NOT NULL,
@@ -319,17 +319,17 @@ fn paragraphs_follow_their_notes() {
 
     GRANT SELECT ON TABLE public.notes TO authenticated;
 
-    GRANT INSERT ON TABLE public.notes TO authenticated;
+    GRANT INSERT (owner_id, title, shared) ON TABLE public.notes TO authenticated;
 
-    GRANT UPDATE ON TABLE public.notes TO authenticated;
+    GRANT UPDATE (owner_id, title, shared) ON TABLE public.notes TO authenticated;
 
     GRANT DELETE ON TABLE public.notes TO authenticated;
 
     GRANT SELECT ON TABLE public.paragraphs TO authenticated;
 
-    GRANT INSERT ON TABLE public.paragraphs TO authenticated;
+    GRANT INSERT (note_id, content) ON TABLE public.paragraphs TO authenticated;
 
-    GRANT UPDATE ON TABLE public.paragraphs TO authenticated;
+    GRANT UPDATE (note_id, content) ON TABLE public.paragraphs TO authenticated;
 
     GRANT DELETE ON TABLE public.paragraphs TO authenticated;
     ");

@@ -5,9 +5,34 @@ use std::collections::BTreeSet;
 use super::{Declarations, DeclareError, Subject};
 use crate::closest::closest;
 use crate::config::Platform;
-use crate::schema::{Constraint, Table, TableName};
+use crate::places::Part;
+use crate::schema::{Table, TableName};
 use authz_sql::expression::Expression;
-use authz_sql::{Ident, MEMBERS, QualifiedName};
+use authz_sql::{AUTH, Ident, MEMBERS, QualifiedName};
+
+/// The expressions of a table, and which part each of them is.
+pub(super) fn expressions(table: &Table) -> impl Iterator<Item = (&Expression, Part)> {
+    let policies = table.policies.iter().flat_map(|policy| {
+        let using = policy
+            .using
+            .iter()
+            .map(|expression| (expression, Part::Using(policy.name.clone())));
+        let check = policy.with_check.iter();
+        using.chain(check.map(|expression| (expression, Part::WithCheck(policy.name.clone()))))
+    });
+    let columns = table.columns.iter().flat_map(|column| {
+        let default = column.default.iter();
+        let generated = column.generated.iter();
+        default
+            .map(|expression| (expression, Part::Default(column.name.clone())))
+            .chain(generated.map(|expression| (expression, Part::Generated(column.name.clone()))))
+    });
+    let checks = table
+        .constraints
+        .iter()
+        .filter_map(|constraint| Some((constraint.check()?, Part::Constraint(constraint.name.clone()))));
+    policies.chain(columns).chain(checks)
+}
 
 /// The functions that there are.
 pub(super) struct Known {
@@ -36,32 +61,31 @@ impl Known {
 
     /// The calls in the expressions of a table that no function answers.
     pub(super) fn missing_in(&self, table: &Table) -> Vec<DeclareError> {
-        let policies = table
-            .policies
-            .iter()
-            .flat_map(|policy| policy.using.iter().chain(&policy.with_check));
-        let defaults = table.columns.iter().filter_map(|column| column.default.as_ref());
-        let checks = table.constraints.iter().filter_map(Constraint::check);
-        self.missing(policies.chain(defaults).chain(checks), &table.name)
+        let mut errors: Vec<DeclareError> = Vec::new();
+        for (text, part) in expressions(table) {
+            // The four policies of one attribute have one text.
+            let found = self.missing([text], &table.name, &part).into_iter();
+            errors.extend(found);
+        }
+        errors
     }
 
-    /// The same for these expressions of a table.
+    /// The same for these expressions of a part of a table.
     pub(super) fn missing<'a>(
         &self,
         expressions: impl IntoIterator<Item = &'a Expression>,
         table: &TableName,
+        part: &Part,
     ) -> Vec<DeclareError> {
         let mut errors = Vec::new();
         for call in expressions.into_iter().flat_map(Expression::calls) {
             let message = match call.namespace.as_ref().map(Ident::as_str) {
-                Some("auth") => self.missing_in_auth(call.name.as_str()),
+                Some(AUTH) => self.missing_in_auth(call.name.as_str()),
                 Some(MEMBERS) => self.missing_in_members(call.name.as_str()),
                 _ => None,
             };
-            let error = message.map(|message| DeclareError {
-                of: Subject::Table(table.clone()),
-                message,
-            });
+            let error = message
+                .map(|message| DeclareError::new(Subject::Table(table.clone()), part.clone(), message));
             errors.extend(error.filter(|error| !errors.contains(error)));
         }
         errors
@@ -69,21 +93,21 @@ impl Known {
 
     fn missing_in_auth(&self, name: &str) -> Option<String> {
         let known = self.platform.auth_functions();
-        if known.contains(&name) || self.is_elsewhere("auth", name) {
+        if known.contains(&name) || self.is_elsewhere(AUTH, name) {
             return None;
         }
         if self.claims.contains(name) {
-            return self.wrong_namespace("auth", name);
+            return self.wrong_namespace(AUTH, name);
         }
         if Platform::Postgres.auth_functions().contains(&name) {
-            let has: Vec<String> = known.iter().map(|name| format!("auth.{name}()")).collect();
+            let has: Vec<String> = known.iter().map(|name| format!("{AUTH}.{name}()")).collect();
             return Some(format!(
-                "this platform has no auth.{name}(); it has {}",
+                "this platform has no {AUTH}.{name}(); it has {}",
                 has.join(", ")
             ));
         }
         // What else a platform's own namespace has is not known.
-        (self.platform == Platform::Postgres).then(|| self.nowhere("auth", name, known))?
+        (self.platform == Platform::Postgres).then(|| self.nowhere(AUTH, name, known))?
     }
 
     fn missing_in_members(&self, name: &str) -> Option<String> {

@@ -3,6 +3,8 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 
+use crate::conditions::{Nothing, default_mistake};
+use crate::places::{Part, Places};
 use crate::schema::{Column, Identity, TableName};
 use authz_sql::expression::{Expression, Place};
 use authz_sql::{Ident, expression};
@@ -39,6 +41,8 @@ pub(super) struct ColumnModel {
     pub(super) primary_key: Option<Span>,
     pub(super) unique: bool,
     pub(super) index: bool,
+    /// `index = false`: its reference gets no index.
+    pub(super) unindexed: bool,
     /// Users may not update it.
     pub(super) readonly: bool,
     /// Users may neither insert nor update it.
@@ -47,11 +51,13 @@ pub(super) struct ColumnModel {
     pub(super) references: Option<syn::LitStr>,
     pub(super) on_delete: Option<syn::LitStr>,
     pub(super) on_update: Option<syn::LitStr>,
-    pub(super) renamed_from: Option<Ident>,
+    /// Its former name, and where that stands.
+    pub(super) renamed_from: Option<(Ident, Span)>,
     /// The expression of a generated column, which names other columns.
     pub(super) generated: Option<syn::LitStr>,
     /// The type that the compiler must know the SQL type of, where its name does not tell.
     pub(super) undeclared: Option<proc_macro2::TokenStream>,
+    pub(super) places: Places,
 }
 
 impl ColumnModel {
@@ -122,12 +128,40 @@ pub(super) fn read(
     {
         errors.add(*span, "a generated column has neither `default` nor `identity`");
     }
-    let default = default.and_then(|(_, text)| expression_of(&text, Place::Default, errors));
+    let index = options
+        .one("index", errors)
+        .and_then(|argument| index(argument, errors));
+    let mut places = Places::default();
+    let column = name.clone();
+    let mut note = |part: fn(Ident) -> Part, span: Span| {
+        if let Some(column) = &column {
+            places.note(part(column.clone()), span);
+        }
+    };
+    note(Part::Column, field_name.span());
+    if let Some((_, text)) = &default {
+        note(Part::Default, text.span());
+    }
+    if let Some((_, text)) = &generated {
+        note(Part::Generated, text.span());
+    }
+    let default = default.and_then(|(_, text)| {
+        let expression = expression_of(&text, Place::Default, errors)?;
+        let mistake = name
+            .as_ref()
+            .zip(column_type.as_ref())
+            .and_then(|(name, column_type)| default_mistake(&expression, name, column_type, &Nothing));
+        if let Some(message) = mistake {
+            errors.add(text.span(), message);
+        }
+        Some(expression)
+    });
     let model = ColumnModel {
         span: field_name.span(),
         primary_key,
         unique: options.flag("unique", errors).is_some(),
-        index: options.flag("index", errors).is_some(),
+        index: index == Some(true),
+        unindexed: index == Some(false),
         readonly: options.flag("readonly", errors).is_some(),
         server: options.flag("server", errors).is_some(),
         check: options
@@ -137,6 +171,7 @@ pub(super) fn read(
         on_delete: options.text("on_delete", errors),
         on_update: options.text("on_update", errors),
         renamed_from: former_name(&mut options, name.as_ref()?, errors),
+        places,
         generated: generated.map(|(_, text)| text),
         undeclared,
         column: Column {
@@ -158,6 +193,12 @@ pub(super) fn read(
                 "this needs `references = \"table(column)\"` beside it",
             );
         }
+        if model.unindexed {
+            errors.add(
+                model.span,
+                "`index = false` is for a column with `references`, which has an index otherwise",
+            );
+        }
     }
     // A policy is bound to `table`; the check that a table's own name is no column keeps `notes.id` unambiguous.
     if table.is_some_and(|table| table.name == model.column.name) {
@@ -167,6 +208,21 @@ pub(super) fn read(
         );
     }
     Some(model)
+}
+
+/// `index`, or `index = false` beside a reference.
+fn index(argument: Argument, errors: &mut Errors) -> Option<bool> {
+    match argument.value {
+        Value::Flag => Some(true),
+        Value::Literal(syn::Lit::Bool(word)) if !word.value => Some(false),
+        _ => {
+            errors.add(
+                argument.key.span(),
+                "expected `index`, or `index = false` beside `references = \"…\"`",
+            );
+            None
+        }
+    }
 }
 
 /// Reads the expressions of generated columns, which may name any column that is not generated itself.
@@ -259,10 +315,18 @@ fn written_type(text: &syn::LitStr, errors: &mut Errors) -> Option<String> {
 }
 
 /// The columns that a user may write with this command: `None` when it is all of them.
+///
+/// Those that PostgreSQL alone fills are left out: with INSERT on an identity column a user could take its next values by
+/// `OVERRIDING SYSTEM VALUE`, and other users' INSERTs would fail
+/// (<https://www.postgresql.org/docs/current/sql-insert.html>).
 pub(super) fn writable(columns: &[ColumnModel], may: impl Fn(&ColumnModel) -> bool) -> Option<Vec<Ident>> {
+    let filled =
+        |column: &ColumnModel| column.column.identity == Some(Identity::Always) || column.generated.is_some();
+    // An INSERT of defaults alone needs the privilege on some column.
+    let filled_only = columns.iter().all(filled);
     let allowed: Vec<_> = columns
         .iter()
-        .filter(|column| may(column))
+        .filter(|column| may(column) && (filled_only || !filled(column)))
         .map(|column| column.column.name.clone())
         .collect();
     (allowed.len() < columns.len()).then_some(allowed)

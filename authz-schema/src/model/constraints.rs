@@ -1,16 +1,20 @@
 //! `#[table(...)]`: keys, checks, references and indexes, and the indexes that policies ask for.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::Span;
 
+use crate::places::{Part, Places};
 use crate::schema::{
-    Constraint, ConstraintKind, ForeignKey, Index, Table, TableName, generated_name, is_led_by,
+    Constraint, ConstraintKind, Index, Table, TableName, generated_name, is_led_by, is_led_by_all,
+    sequence_name,
 };
 use authz_sql::Ident;
 use authz_sql::expression::{Expression, Place};
 
 use super::arguments::Arguments;
 use super::columns::ColumnModel;
-use super::lists::{self, IndexModel};
+use super::lists::{self, IndexModel, ReferenceModel};
 use super::policies::Rules;
 use super::{Errors, Scope};
 
@@ -35,11 +39,19 @@ pub(super) fn read(
     columns: &[ColumnModel],
     scope: &Scope<'_>,
     errors: &mut Errors,
-) -> (Vec<Constraint>, Vec<Index>) {
+) -> Made {
     let mut made = Made {
-        table: scope.table,
+        table: scope.table.clone(),
+        sequences: columns
+            .iter()
+            .filter(|model| model.column.identity.is_some())
+            .map(|model| sequence_name(&scope.table.name, &model.column.name))
+            .collect(),
         constraints: Vec::new(),
         indexes: Vec::new(),
+        named: BTreeSet::new(),
+        references: Vec::new(),
+        places: Places::default(),
     };
     primary_key(options, columns, scope, &mut made, errors);
     for argument in options.all("unique") {
@@ -54,8 +66,8 @@ pub(super) fn read(
         }
     }
     for argument in options.all("foreign_key") {
-        if let Some(key) = lists::foreign_key(argument, scope, errors) {
-            made.foreign_key(key);
+        if let Some(reference) = lists::foreign_key(argument, scope, errors) {
+            made.foreign_key(reference);
         }
     }
     for argument in options.all("check") {
@@ -78,11 +90,15 @@ pub(super) fn read(
         if let Some(text) = &model.references {
             let (on_delete, on_update) = (model.on_delete.as_ref(), model.on_update.as_ref());
             if let Some(key) = lists::reference(vec![name.clone()], text, on_delete, on_update, errors) {
-                made.foreign_key(key);
+                made.foreign_key(ReferenceModel {
+                    key,
+                    span: text.span(),
+                    indexed: !model.unindexed,
+                });
             }
         }
     }
-    (made.constraints, made.indexes)
+    made
 }
 
 /// Refuses what would say how a table is made that is made elsewhere.
@@ -115,87 +131,129 @@ pub(super) fn refuse_what_is_made_elsewhere(
     }
 }
 
-/// Adds an index for each column that a policy compares, unless one leads with it already.
-///
-/// Not for boolean columns, where an index finds half the table, nor for casts that depend on a setting.
-pub(super) fn add_policy_indexes(
-    rules: &Rules,
-    table: &Table,
-    constraints: &[Constraint],
-    indexes: &mut Vec<Index>,
-) {
-    for comparison in &rules.comparisons {
-        let Some(column) = table
-            .columns
-            .iter()
-            .find(|column| column.name.as_str() == comparison.column)
-        else {
-            continue;
-        };
-        let key = match comparison.cast.as_deref() {
-            None if column.column_type == "boolean" => continue,
-            None => column.name.to_string(),
-            Some("text") if column.column_type == "text" => column.name.to_string(),
-            Some("text") if TEXT_IS_IMMUTABLE.contains(&column.column_type.as_str()) => {
-                format!("(({})::text)", column.name)
-            }
-            Some(_) => continue,
-        };
-        if is_led_by(&key, constraints, indexes) {
-            continue;
-        }
-        let cast = comparison.cast.as_deref().filter(|_| key.starts_with('('));
-        let parts: Vec<&str> = [table.name.name.as_str(), column.name.as_str()]
-            .into_iter()
-            .chain(cast)
-            .chain(["idx"])
-            .collect();
-        if let Ok(name) = Ident::new(generated_name(&parts)) {
-            indexes.push(Index::new(
-                name,
-                vec![Expression::unchecked(key)],
-                vec![column.name.clone()],
-            ));
-        }
-    }
-}
-
 /// What has been made so far, with the names taken.
-struct Made<'a> {
-    table: &'a TableName,
-    constraints: Vec<Constraint>,
-    indexes: Vec<Index>,
+pub(super) struct Made {
+    table: TableName,
+    /// The sequences of identity columns.
+    sequences: Vec<String>,
+    pub(super) constraints: Vec<Constraint>,
+    pub(super) indexes: Vec<Index>,
+    /// The indexes whose names the user chose.
+    named: BTreeSet<Ident>,
+    /// The columns of references that are to have an index.
+    references: Vec<(Vec<Ident>, Span)>,
+    pub(super) places: Places,
 }
 
-impl Made<'_> {
-    /// A name as PostgreSQL makes them: table, columns, kind; a number behind it where that is taken.
-    fn name(&self, columns: &[&str], kind: &str) -> Option<Ident> {
-        let taken = |name: &str| {
-            self.constraints
+impl Made {
+    /// Adds an index for each column that a policy compares, unless one leads with it already.
+    ///
+    /// Not for boolean columns, where an index finds half the table, nor for casts that depend on a setting.
+    pub(super) fn policy_indexes(&mut self, rules: &Rules, table: &Table, errors: &mut Errors) {
+        // `all` is four policies that compare the same.
+        let mut refused: Vec<Ident> = Vec::new();
+        for (comparison, span) in &rules.comparisons {
+            let Some(column) = table
+                .columns
                 .iter()
-                .any(|constraint| constraint.name.as_str() == name)
-                || self.indexes.iter().any(|index| index.name.as_str() == name)
-        };
-        let candidates = (0..).map(|number: u32| {
-            let kind = if number == 0 {
-                kind.to_owned()
-            } else {
-                format!("{kind}{number}")
+                .find(|column| column.name.as_str() == comparison.column)
+            else {
+                continue;
             };
-            let parts: Vec<&str> = [self.table.name.as_str()]
-                .into_iter()
-                .chain(columns.iter().copied())
-                .collect();
-            generated_name(&[parts.as_slice(), &[kind.as_str()]].concat())
-        });
-        candidates
-            .into_iter()
-            .find(|name| !taken(name))
-            .and_then(|name| Ident::new(name).ok())
+            let key = match comparison.cast.as_deref() {
+                None if column.column_type == "boolean" => continue,
+                None => column.name.to_string(),
+                Some("text") if column.column_type == "text" => column.name.to_string(),
+                Some("text") if TEXT_IS_IMMUTABLE.contains(&column.column_type.as_str()) => {
+                    format!("(({})::text)", column.name)
+                }
+                Some(_) => continue,
+            };
+            if is_led_by(&key, &self.constraints, &self.indexes) {
+                continue;
+            }
+            let cast = comparison.cast.as_deref().filter(|_| key.starts_with('('));
+            let parts: Vec<&str> = [column.name.as_str()].into_iter().chain(cast).collect();
+            let wanted = Ident::new(self.candidate(&parts, "idx")).ok();
+            if let Some(wanted) = wanted.filter(|wanted| self.named.contains(wanted)) {
+                if refused.contains(&wanted) {
+                    continue;
+                }
+                errors.add(
+                    *span,
+                    format!(
+                        "this policy needs an index on `{}`, of the name `{}`, which `index(…)` gives to another; name \
+                         that one otherwise",
+                        column.name.as_str(),
+                        wanted.as_str()
+                    ),
+                );
+                refused.push(wanted);
+            } else if let Some(name) = self.name(&parts, "idx") {
+                self.places.note(Part::Index(name.clone()), *span);
+                self.indexes.push(Index::new(
+                    name,
+                    vec![Expression::unchecked(key)],
+                    vec![column.name.clone()],
+                ));
+            }
+        }
     }
 
-    fn add(&mut self, columns: &[&str], suffix: &str, kind: ConstraintKind) {
+    /// Adds an index for the columns of each reference, unless one leads with them already: without, a DELETE in the table
+    /// referred to reads the whole referring table for each row.
+    pub(super) fn reference_indexes(&mut self) {
+        let mut references = std::mem::take(&mut self.references);
+        // An index on `a, b` serves a reference of `a` too.
+        references.sort_by_key(|(columns, _)| std::cmp::Reverse(columns.len()));
+        for (columns, span) in references {
+            let keys: Vec<String> = columns.iter().map(ToString::to_string).collect();
+            if is_led_by_all(&keys, &self.constraints, &self.indexes) {
+                continue;
+            }
+            let parts: Vec<&str> = columns.iter().map(Ident::as_str).collect();
+            if let Some(name) = self.name(&parts, "idx") {
+                self.places.note(Part::Index(name.clone()), span);
+                let keys = keys.into_iter().map(Expression::unchecked).collect();
+                self.indexes.push(Index::new(name, keys, columns));
+            }
+        }
+    }
+
+    /// A name as PostgreSQL makes them: table, columns, kind.
+    fn candidate(&self, columns: &[&str], kind: &str) -> String {
+        let mut parts = vec![self.table.name.as_str()];
+        parts.extend(columns);
+        parts.push(kind);
+        generated_name(&parts)
+    }
+
+    /// A name as PostgreSQL makes them, with a number behind it where that is taken.
+    fn name(&self, columns: &[&str], kind: &str) -> Option<Ident> {
+        let numbered = (1..).map(|number: u32| self.candidate(columns, &format!("{kind}{number}")));
+        let mut candidates = [self.candidate(columns, kind)].into_iter().chain(numbered);
+        let name = candidates.find(|name| self.holder(name).is_none())?;
+        Ident::new(name).ok()
+    }
+
+    /// What has this name among what the table's own is named with.
+    fn holder(&self, name: &str) -> Option<&'static str> {
+        if self.table.name.as_str() == name {
+            Some("the table itself")
+        } else if self.constraints.iter().any(|other| other.name.as_str() == name) {
+            Some("a constraint of the table")
+        } else if self.indexes.iter().any(|other| other.name.as_str() == name) {
+            Some("another index")
+        } else if self.sequences.iter().any(|other| other == name) {
+            Some("the sequence of an identity column")
+        } else {
+            None
+        }
+    }
+
+    fn add(&mut self, columns: &[&str], suffix: &str, kind: ConstraintKind, span: Span) {
         if let Some(name) = self.name(columns, suffix) {
+            self.places.note(Part::Constraint(name.clone()), span);
             self.constraints.push(Constraint { name, kind });
         }
     }
@@ -205,38 +263,53 @@ impl Made<'_> {
         if self.constraints.iter().any(|constraint| constraint.kind == kind) {
             errors.add(span, "this unique constraint stands twice");
         } else if !names.is_empty() {
-            self.add(&names.iter().map(Ident::as_str).collect::<Vec<_>>(), "key", kind);
+            let names: Vec<&str> = names.iter().map(Ident::as_str).collect();
+            self.add(&names, "key", kind, span);
         }
     }
 
     fn index(&mut self, model: IndexModel, span: Span, errors: &mut Errors) {
         let names: Vec<&str> = model.named_after.iter().map(Ident::as_str).collect();
-        let Some(name) = model.name.clone().or_else(|| self.name(&names, "idx")) else {
-            return;
+        let (name, span) = match &model.name {
+            Some((name, span)) => {
+                if let Some(holder) = self.holder(name.as_str()) {
+                    errors.add(
+                        *span,
+                        format!("`{}` is the name of {holder}; choose another", name.as_str()),
+                    );
+                    return;
+                }
+                self.named.insert(name.clone());
+                (name.clone(), *span)
+            }
+            None => match self.name(&names, "idx") {
+                Some(name) => (name, span),
+                None => return,
+            },
         };
         let index = model.into_index(name);
         if self.indexes.iter().any(|other| other.is_like(&index)) {
             errors.add(span, "this index stands twice");
-        } else if self.indexes.iter().any(|other| other.name == index.name) {
-            errors.add(
-                span,
-                format!("the index name `{}` stands twice", index.name.as_str()),
-            );
-        } else {
-            self.indexes.push(index);
+            return;
         }
+        self.places.note(Part::Index(index.name.clone()), span);
+        self.indexes.push(index);
     }
 
     fn check(&mut self, columns: &[&str], text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) {
         if let Some(expression) = scope.expression(text, Place::Check, errors) {
-            self.add(columns, "check", ConstraintKind::Check(expression));
+            self.add(columns, "check", ConstraintKind::Check(expression), text.span());
         }
     }
 
-    fn foreign_key(&mut self, key: ForeignKey) {
-        let names: Vec<String> = key.columns.iter().map(|name| name.as_str().to_owned()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.add(&names, "fkey", ConstraintKind::ForeignKey(key));
+    fn foreign_key(&mut self, reference: ReferenceModel) {
+        let ReferenceModel { key, span, indexed } = reference;
+        if indexed {
+            self.references.push((key.columns.clone(), span));
+        }
+        let columns = key.columns.clone();
+        let names: Vec<&str> = columns.iter().map(Ident::as_str).collect();
+        self.add(&names, "fkey", ConstraintKind::ForeignKey(key), span);
     }
 }
 
@@ -244,14 +317,18 @@ fn primary_key(
     options: &mut Arguments,
     columns: &[ColumnModel],
     scope: &Scope<'_>,
-    made: &mut Made<'_>,
+    made: &mut Made,
     errors: &mut Errors,
 ) {
     let flagged: Vec<_> = columns
         .iter()
         .filter_map(|model| Some((model.primary_key?, &model.column.name)))
         .collect();
-    let names = match options.one("primary_key", errors) {
+    let flag = flagged.first().map(|(span, _)| *span);
+    let argument = options.one("primary_key", errors);
+    let span = argument.as_ref().map(|argument| argument.key.span());
+    let span = span.or(flag).unwrap_or_else(Span::call_site);
+    let names = match argument {
         Some(argument) => {
             for (span, _) in flagged {
                 errors.add(
@@ -273,6 +350,6 @@ fn primary_key(
         }
     };
     if !names.is_empty() {
-        made.add(&[], "pkey", ConstraintKind::PrimaryKey(names));
+        made.add(&[], "pkey", ConstraintKind::PrimaryKey(names), span);
     }
 }

@@ -16,7 +16,7 @@ use super::{Errors, Scope};
 
 /// An index as its attribute says it.
 pub(super) struct IndexModel {
-    pub(super) name: Option<Ident>,
+    pub(super) name: Option<(Ident, Span)>,
     /// The columns that its default name holds.
     pub(super) named_after: Vec<Ident>,
     keys: Vec<Expression>,
@@ -69,6 +69,8 @@ enum Item {
     Expression(syn::LitStr, Vec<syn::Ident>),
     /// `key = "text"`
     Option(syn::Ident, syn::LitStr),
+    /// `key = false`
+    Word(syn::Ident, syn::LitBool),
     /// `key(a, b)`
     Group(syn::Ident, Vec<syn::Ident>),
 }
@@ -88,6 +90,9 @@ impl Parse for Item {
         let name = input.call(syn::Ident::parse_any)?;
         if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
+            if input.peek(syn::LitBool) {
+                return Ok(Self::Word(name, input.parse()?));
+            }
             return Ok(Self::Option(name, input.parse()?));
         }
         if input.peek(syn::token::Paren) {
@@ -147,8 +152,8 @@ pub(super) fn index(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) 
                 index.predicate = Some(expression);
             }
             Item::Option(key, text) if key == "name" => {
-                index.name = super::ident(&text.value(), text.span(), errors);
-                index.name.as_ref()?;
+                let name = super::ident(&text.value(), text.span(), errors)?;
+                index.name = Some((name, text.span()));
             }
             Item::Group(key, names) if key == "include" => {
                 for name in names {
@@ -157,7 +162,7 @@ pub(super) fn index(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) 
                     index.reads(name);
                 }
             }
-            Item::Option(key, _) | Item::Group(key, _) => {
+            Item::Option(key, _) | Item::Word(key, _) | Item::Group(key, _) => {
                 errors.add(
                     key.span(),
                     format!(
@@ -235,9 +240,23 @@ fn method(text: &syn::LitStr, errors: &mut Errors) -> Option<Option<String>> {
     Some((name != "btree").then_some(name))
 }
 
-/// `foreign_key(a, b, references = "t(x, y)", on_delete = "…")`
-pub(super) fn foreign_key(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) -> Option<ForeignKey> {
+/// A reference as its attribute says it.
+pub(super) struct ReferenceModel {
+    pub(super) key: ForeignKey,
+    /// Where it says what it refers to.
+    pub(super) span: Span,
+    /// Whether the referring columns are to have an index.
+    pub(super) indexed: bool,
+}
+
+/// `foreign_key(a, b, references = "t(x, y)", on_delete = "…", index = false)`
+pub(super) fn foreign_key(
+    argument: Argument,
+    scope: &Scope<'_>,
+    errors: &mut Errors,
+) -> Option<ReferenceModel> {
     let span = argument.key.span();
+    let mut indexed = true;
     let mut columns = Vec::new();
     let (mut target, mut on_delete, mut on_update) = (None, None, None);
     for item in items(argument, errors)? {
@@ -248,10 +267,11 @@ pub(super) fn foreign_key(argument: Argument, scope: &Scope<'_>, errors: &mut Er
             Item::Option(key, text) if key == "references" => target = Some(text),
             Item::Option(key, text) if key == "on_delete" => on_delete = Some(text),
             Item::Option(key, text) if key == "on_update" => on_update = Some(text),
-            Item::Column(key, _) | Item::Option(key, _) | Item::Group(key, _) => {
+            Item::Word(key, word) if key == "index" && !word.value => indexed = false,
+            Item::Column(key, _) | Item::Option(key, _) | Item::Word(key, _) | Item::Group(key, _) => {
                 errors.add(
                     key.span(),
-                    "expected `foreign_key(a, b, references = \"table(x, y)\", on_delete = \"…\")`",
+                    "expected `foreign_key(a, b, references = \"table(x, y)\", on_delete = \"…\", index = false)`",
                 );
                 return None;
             }
@@ -268,7 +288,12 @@ pub(super) fn foreign_key(argument: Argument, scope: &Scope<'_>, errors: &mut Er
         );
         return None;
     };
-    reference(columns, &target, on_delete.as_ref(), on_update.as_ref(), errors)
+    let key = reference(columns, &target, on_delete.as_ref(), on_update.as_ref(), errors)?;
+    Some(ReferenceModel {
+        key,
+        span: target.span(),
+        indexed,
+    })
 }
 
 /// A reference of these columns to those that a text such as `table(column)` names.

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use proc_macro2::Span;
 
 use crate::declare::{MembershipUse, claim_for};
+use crate::places::{Part, Places};
+use crate::recursion;
 use crate::schema::{AUTHENTICATED, Command, Grant, LOGIN_ROLE, MEMBERS_ROLE, Policy};
+use crate::types;
 use authz_sql::Ident;
 use authz_sql::MEMBERS;
 use authz_sql::expression::{Comparison, Expression, Place};
@@ -49,16 +52,20 @@ const EXPRESSION_KEYS: &[(&str, &[Command])] = &[
 pub(super) struct Rules {
     pub(super) row_security: bool,
     pub(super) policies: Vec<Policy>,
-    pub(super) comparisons: Vec<Comparison>,
+    pub(super) comparisons: Vec<(Comparison, Span)>,
     pub(super) memberships: Vec<MembershipUse>,
-    /// New and former names of policies.
-    pub(super) renamed: Vec<(Ident, Ident)>,
+    /// New and former names of policies, and where these stand.
+    pub(super) renamed: Vec<(Ident, Ident, Span)>,
+    pub(super) places: Places,
 }
+
+/// An expression and where it stands.
+type Placed = (Expression, Span);
 
 /// The expressions of one policy.
 struct Clauses {
-    using: Option<Expression>,
-    with_check: Option<Expression>,
+    using: Option<Placed>,
+    with_check: Option<Placed>,
 }
 
 /// Reads every `#[rls(...)]`.
@@ -74,6 +81,7 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
         comparisons: Vec::new(),
         memberships: Vec::new(),
         renamed: Vec::new(),
+        places: Places::default(),
     };
     if attributes.is_empty() {
         errors.add(
@@ -103,6 +111,7 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
     // Only where every attribute could be read is a missing `select` a fact.
     if errors.count == before {
         refuse_writes_without_select(&rules, &needs_select, errors);
+        refuse_recursion(&rules, scope, errors);
     }
     rules
 }
@@ -201,7 +210,8 @@ fn policies_of(
         if commands_of_whose.is_empty() {
             commands_of_whose.push((whose.span, ALL));
         }
-        if let Some(expression) = &whose.expression {
+        let placed = whose.expression.map(|expression| (expression, whose.span));
+        if let Some(expression) = &placed {
             for (span, commands) in commands_of_whose {
                 for command in commands {
                     add(
@@ -214,6 +224,9 @@ fn policies_of(
             }
         }
         if let (Some(membership), Some(roles)) = (whose.membership, &roles) {
+            rules
+                .places
+                .note(Part::Membership(rules.memberships.len()), whose.span);
             rules.memberships.push(MembershipUse {
                 roles: roles.clone(),
                 ..membership
@@ -263,8 +276,21 @@ fn policies_of(
             );
             continue;
         }
-        for expression in [&clauses.using, &clauses.with_check].into_iter().flatten() {
-            rules.comparisons.extend(expression.comparisons());
+        // WITH CHECK reads the new row alone, so that no index serves it.
+        if let Some((using, span)) = &clauses.using {
+            let compared = using.comparisons().into_iter();
+            rules
+                .comparisons
+                .extend(compared.map(|comparison| (comparison, *span)));
+        }
+        rules.places.note(Part::Policy(policy_name.clone()), at);
+        for (part, clause) in [
+            (Part::Using(policy_name.clone()), &clauses.using),
+            (Part::WithCheck(policy_name.clone()), &clauses.with_check),
+        ] {
+            if let Some((_, span)) = clause {
+                rules.places.note(part, *span);
+            }
         }
         if let Some(former) = &former
             && let Some(former_name) = ident(&former.value(), former.span(), errors)
@@ -275,7 +301,9 @@ fn policies_of(
                     format!("`{}` is today's name; expected the former one", former.value()),
                 );
             } else {
-                rules.renamed.push((policy_name.clone(), former_name));
+                rules
+                    .renamed
+                    .push((policy_name.clone(), former_name, former.span()));
             }
         }
         rules.policies.push(Policy {
@@ -283,8 +311,8 @@ fn policies_of(
             command,
             restrictive,
             roles: roles.clone(),
-            using: clauses.using.as_ref().map(Expression::wrapped),
-            with_check: clauses.with_check.as_ref().map(Expression::wrapped),
+            using: clauses.using.map(|(expression, _)| expression.wrapped()),
+            with_check: clauses.with_check.map(|(expression, _)| expression.wrapped()),
         });
     }
 }
@@ -326,7 +354,21 @@ fn whose(options: &mut Arguments, scope: &Scope<'_>, errors: &mut Errors) -> Opt
         let expression = scope
             .column(&owner.value(), owner.span(), errors)
             .and_then(|column| {
-                let claim = claim_for(scope.type_of(&column)).unwrap_or("auth.user_id()");
+                let column_type = scope.type_of(&column);
+                if types::compare(column_type, "text", &BTreeSet::new()) == Some(false)
+                    && claim_for(column_type).is_none()
+                {
+                    let column = column.as_str();
+                    errors.add(
+                        owner.span(),
+                        format!(
+                            "`{column}` is {column_type}; an owner is text, as auth.user_id() is, or uuid, as auth.uid() is; \
+                             write a cast: `all = \"{column}::text = auth.user_id()\"`"
+                        ),
+                    );
+                    return None;
+                }
+                let claim = claim_for(column_type).unwrap_or("auth.user_id()");
                 Expression::parse(&format!("{claim} = {column}"), Place::Policy).ok()
             });
         return Some(Whose {
@@ -433,14 +475,15 @@ fn clauses(
     scope: &Scope<'_>,
     indexed: bool,
     errors: &mut Errors,
-) -> Option<(Option<Expression>, Option<Expression>)> {
+) -> Option<(Option<Placed>, Option<Placed>)> {
     let key = argument.key.clone();
     // An INSERT reads no table.
     let indexed = indexed && commands != [Command::Insert];
     let Value::Group(group) = argument.value else {
         let text = argument.sql(errors)?;
         let expression = policy_expression(&text, scope, indexed, errors)?;
-        return Some((Some(expression.clone()), Some(expression)));
+        let placed = (expression, text.span());
+        return Some((Some(placed.clone()), Some(placed)));
     };
     let mut nested = Arguments::nested(group, "rls", &["using", "check"], errors);
     let mut clause = |name: &str, errors: &mut Errors| {
@@ -448,7 +491,8 @@ fn clauses(
         let span = argument.key.span();
         let text = argument.sql(errors)?;
         let indexed = indexed && name == "using";
-        Some((span, policy_expression(&text, scope, indexed, errors)?))
+        let expression = policy_expression(&text, scope, indexed, errors)?;
+        Some((span, (expression, text.span())))
     };
     let using = clause("using", errors);
     let check = clause("check", errors);
@@ -486,7 +530,7 @@ fn clauses(
     Some((using, check))
 }
 
-fn for_command(command: Command, using: Option<&Expression>, with_check: Option<&Expression>) -> Clauses {
+fn for_command(command: Command, using: Option<&Placed>, with_check: Option<&Placed>) -> Clauses {
     Clauses {
         using: using.filter(|_| command != Command::Insert).cloned(),
         with_check: with_check
@@ -568,6 +612,26 @@ fn refuse_writes_without_select(
                     command.sql()
                 ),
             );
+        }
+    }
+}
+
+/// A policy that reads its own table applies to that reading again.
+fn refuse_recursion(rules: &Rules, scope: &Scope<'_>, errors: &mut Errors) {
+    // USING and WITH CHECK may be one text, and `all` is four policies.
+    let mut reported: Vec<&str> = Vec::new();
+    for policy in &rules.policies {
+        let clauses = recursion::clauses(policy);
+        for (expression, part) in clauses.filter(|(found, _)| recursion::may_read(found.as_str())) {
+            let reads = expression.reads(Some(scope.table), scope);
+            if reads.contains(scope.table)
+                && !reported.contains(&expression.as_str())
+                && recursion::applies_again(policy, &rules.policies)
+                && let Some(span) = rules.places.of(&part)
+            {
+                errors.add(span, recursion::of_itself(scope.table, expression, scope));
+                reported.push(expression.as_str());
+            }
         }
     }
 }

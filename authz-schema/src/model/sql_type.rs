@@ -2,18 +2,20 @@
 //!
 //! sqlx encodes and decodes by the same attributes, so that they are read here and not repeated.
 
+use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
+use crate::places::{Part, Places};
 use crate::renames::Renames;
 use crate::schema::{EnumType, TypeName};
-use authz_sql::Ident;
+use authz_sql::{Ident, is_reserved_namespace};
 
 use super::arguments::Arguments;
 use super::lists::plain_name;
 use super::serde::{Rule, Serde};
 use super::types::Types;
-use super::{Errors, doc_comment, former_place, is_reserved_namespace, snake_case};
+use super::{Errors, differs, doc_comment, former_place, refuse_conflicts, snake_case};
 
 const SQLX_KEYS: &[&str] = &["default", "no_pg_array", "rename_all", "transparent", "type_name"];
 
@@ -26,6 +28,8 @@ pub struct TypeModel {
     pub enum_type: Option<EnumType>,
     /// What it and its values were called before (`renamed_from`).
     pub renames: Renames,
+    /// Where its parts stand.
+    pub places: Places,
     /// What a newtype holds, where its name does not tell the SQL type.
     pub undeclared: Option<proc_macro2::TokenStream>,
     /// How serde would read a value of the enum type otherwise than sqlx does, for claims.
@@ -84,6 +88,7 @@ fn plain(sql: String) -> TypeModel {
         sql,
         enum_type: None,
         renames: Renames::default(),
+        places: Places::default(),
         undeclared: None,
         serde_differs: None,
     }
@@ -152,9 +157,13 @@ fn enum_type(
     }
     let name = TypeName { namespace, name };
     let mut renames = Renames::default();
-    if let Some(former) = former_place(own, &name, errors) {
+    let mut places = Places::default();
+    places.note(Part::Name, written.span());
+    if let Some((former, span)) = former_place(own, &name, errors) {
         renames.enums.push((name.clone(), former));
+        places.note(Part::FormerName, span);
     }
+    let mut former_values: Vec<(String, String, Span)> = Vec::new();
     let mut values: Vec<String> = Vec::new();
     // A rule that is none is serde's to refuse.
     let serde_rule = Rule::of(&Serde::of(&input.attrs), &mut Errors::default());
@@ -180,10 +189,10 @@ fn enum_type(
             errors.add(variant.ident.span(), format!("the value `{value}` stands twice"));
         }
         let mut options = Arguments::of(&variant.attrs, "value", &["renamed_from"], errors);
-        if let Some(former) = options.text("renamed_from", errors) {
-            renames
-                .enum_values
-                .push((name.clone(), value.clone(), former.value()));
+        if let Some(former) = options.text("renamed_from", errors)
+            && differs(&former, former.value() == value, errors)
+        {
+            former_values.push((value.clone(), former.value(), former.span()));
         }
         let serde_name = match Serde::of(&variant.attrs).text("rename") {
             Some(text) => text.value(),
@@ -198,6 +207,11 @@ fn enum_type(
         }
         values.push(value);
     }
+    refuse_conflicts(&former_values, &values, "value", String::as_str, errors);
+    let former_values = former_values
+        .into_iter()
+        .map(|(value, former, _)| (name.clone(), value, former));
+    renames.enum_values.extend(former_values);
     if data.variants.is_empty() {
         errors.add(input.ident.span(), "expected at least one value");
     }
@@ -209,6 +223,7 @@ fn enum_type(
             comment: doc_comment(&input.attrs),
         }),
         renames,
+        places,
         undeclared: None,
         serde_differs,
     })

@@ -7,6 +7,7 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 
 use super::Errors;
+use crate::types::RUST_TYPES;
 
 /// The types that `#[derive(Type)]` and `type X = Y;` give names to, by their Rust names.
 #[derive(Debug, Clone, Default)]
@@ -146,8 +147,11 @@ impl Types {
                 ))
             });
         }
-        if let Some((_, sql)) = KNOWN.iter().find(|(names, _)| names.contains(&name.as_str())) {
-            return Ok((*sql).to_owned());
+        if let Some(known) = RUST_TYPES
+            .iter()
+            .find(|known| known.names.contains(&name.as_str()))
+        {
+            return Ok(known.sql.to_owned());
         }
         match name.as_str() {
             // Only as the item of a Vec: bytea.
@@ -170,47 +174,6 @@ impl Types {
         }
     }
 }
-
-/// Rust names of one SQL type, as sqlx maps them.
-const KNOWN: &[(&[&str], &str)] = &[
-    (&["bool"], "boolean"),
-    (&["i8"], "\"char\""),
-    (&["i16", "NonZeroI16"], "smallint"),
-    (&["i32", "NonZeroI32"], "integer"),
-    (&["i64", "NonZeroI64"], "bigint"),
-    (&["f32"], "real"),
-    (&["f64"], "double precision"),
-    (&["String", "str", "Text"], "text"),
-    (&["PgCiText"], "citext"),
-    (&["Uuid", "Hyphenated", "Simple"], "uuid"),
-    (&["DateTime", "OffsetDateTime"], "timestamptz"),
-    (&["NaiveDateTime", "PrimitiveDateTime"], "timestamp"),
-    (&["NaiveDate", "Date"], "date"),
-    (&["NaiveTime", "Time"], "time"),
-    (&["PgTimeTz"], "timetz"),
-    (&["PgInterval"], "interval"),
-    (&["Decimal", "BigDecimal"], "numeric"),
-    (&["PgMoney"], "money"),
-    (
-        &["Json", "Value", "JsonValue", "RawValue", "JsonRawValue"],
-        "jsonb",
-    ),
-    (&["IpNetwork", "IpNet", "IpAddr"], "inet"),
-    (&["MacAddress"], "macaddr"),
-    (&["BitVec"], "varbit"),
-    (&["Oid"], "oid"),
-    (&["PgHstore"], "hstore"),
-    (&["PgLTree"], "ltree"),
-    (&["PgLQuery"], "lquery"),
-    (&["PgCube"], "cube"),
-    (&["PgPoint"], "point"),
-    (&["PgLine"], "line"),
-    (&["PgLSeg"], "lseg"),
-    (&["PgBox"], "box"),
-    (&["PgPath"], "path"),
-    (&["PgPolygon"], "polygon"),
-    (&["PgCircle"], "circle"),
-];
 
 /// What to do about a field whose type's name says nothing. The trait `authz::SqlType` says the same words.
 fn unknown(name: &str, attribute: &str) -> String {

@@ -75,6 +75,12 @@ impl Expression {
                 }
                 return;
             }
+            SyntaxKind::BIN_EXPR if self.is_unknown(node) => {
+                if let Some(value) = node.children.first() {
+                    self.find_columns(value, table, inside_from, columns);
+                }
+                return;
+            }
             SyntaxKind::NAME_REF => {
                 let text = self.slice(&node.range);
                 let is_value = VALUE_KEYWORDS.contains(&text.to_ascii_lowercase().as_str());
@@ -92,6 +98,13 @@ impl Expression {
         for child in &node.children {
             self.find_columns(child, table, inside_from, columns);
         }
+    }
+
+    /// `x IS UNKNOWN`, `x IS NOT UNKNOWN`, where the last word is no column.
+    fn is_unknown(&self, node: &Node) -> bool {
+        matches!(node.children.as_slice(), [_, operator, right]
+            if matches!(operator.kind, SyntaxKind::IS_KW | SyntaxKind::IS_NOT)
+                && self.slice(&right.range).eq_ignore_ascii_case("unknown"))
     }
 
     pub(super) fn find_comparisons(&self, node: &Node, found: &mut Vec<Comparison>) {

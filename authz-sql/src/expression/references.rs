@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Expression;
-use crate::resolve::Resolver;
+use crate::resolve::{Resolver, Source};
 use crate::{Ident, QualifiedName};
 
 /// What is known of tables while names are resolved.
@@ -106,6 +106,21 @@ impl Expression {
     #[must_use]
     pub fn references(&self, home: Option<&QualifiedName>, catalog: &impl Catalog) -> Vec<Reference> {
         self.resolved(home, catalog).references()
+    }
+
+    /// The tables that stand in its FROMs, in order, each once.
+    #[must_use]
+    pub fn reads(&self, home: Option<&QualifiedName>, catalog: &impl Catalog) -> Vec<QualifiedName> {
+        let mut tables = Vec::new();
+        for item in self.resolved(home, catalog).items {
+            if let Source::Table(table) = item.source
+                && !item.is_home
+                && !tables.contains(&table)
+            {
+                tables.push(table);
+            }
+        }
+        tables
     }
 
     pub(super) fn resolved<'a, C: Catalog>(

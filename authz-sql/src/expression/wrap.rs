@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::Expression;
-use crate::MEMBERS;
 use crate::tree::{Node, SyntaxKind};
+use crate::{AUTH, MEMBERS};
 
 /// A call to wrap, with what goes inside.
 pub(super) struct Wrapped {
@@ -109,7 +109,7 @@ impl Expression {
 /// Functions whose result one query cannot change, and that are slow enough to matter for each row.
 fn is_session_function(schema: Option<&str>, name: &str) -> bool {
     match schema {
-        Some("auth" | MEMBERS) => true,
+        Some(AUTH | MEMBERS) => true,
         None | Some("pg_catalog") => name == "current_setting",
         Some(_) => false,
     }

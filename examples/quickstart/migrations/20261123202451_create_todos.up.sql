@@ -139,8 +139,8 @@ GRANT USAGE ON SCHEMA public TO authenticated;
 
 GRANT SELECT ON TABLE public.todos TO authenticated;
 
-GRANT INSERT ON TABLE public.todos TO authenticated;
+GRANT INSERT (user_id, task, is_complete, inserted_at) ON TABLE public.todos TO authenticated;
 
-GRANT UPDATE (id, user_id, task, is_complete) ON TABLE public.todos TO authenticated;
+GRANT UPDATE (user_id, task, is_complete) ON TABLE public.todos TO authenticated;
 
 GRANT DELETE ON TABLE public.todos TO authenticated;

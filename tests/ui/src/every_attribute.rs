@@ -77,7 +77,7 @@ pub struct KeyOfKeys(pub Key);
 /// A line of an item.
 #[derive(Debug, Table)]
 #[table(
-    foreign_key(item_id, owner, references = "app.items(id, owner_id)", on_delete = "cascade"),
+    foreign_key(item_id, owner, references = "app.items(id, owner_id)", on_delete = "cascade", index = false),
     index("lower(body)" text_pattern_ops, item_id desc nulls last, unique, where = "item_id > 0", include(owner), name = "lines_by_body"),
     index(tags, method = "gin")
 )]

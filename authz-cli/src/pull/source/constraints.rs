@@ -1,6 +1,8 @@
 //! Keys, checks and indexes as attributes.
 
-use authz_schema::schema::{Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table};
+use authz_schema::schema::{
+    Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table, is_led_by_all,
+};
 use authz_sql::Ident;
 use authz_sql::expression::Expression;
 
@@ -36,7 +38,10 @@ pub(super) fn add(table: &Table, draft: &mut Draft) {
                 }
             }
             ConstraintKind::ForeignKey(key) => {
-                let target = references(key);
+                let keys: Vec<String> = key.columns.iter().map(ToString::to_string).collect();
+                let indexed = is_led_by_all(&keys, &table.constraints, &table.indexes);
+                let no_index = if indexed { "" } else { ", index = false" };
+                let target = format!("{}{no_index}", references(key));
                 match one(&key.columns).filter(|at| !has(draft, *at, "references")) {
                     Some(at) => on_column(draft, at, Item::of(object, target)),
                     None => draft.table.push(Item::of(

@@ -25,6 +25,10 @@ REVOKE DELETE ON TABLE public.comments FROM authenticated;
 
 REVOKE UPDATE ON TABLE public.posts FROM authenticated;
 
+REVOKE INSERT ON TABLE public.todos FROM authenticated;
+
+REVOKE UPDATE ON TABLE public.todos FROM authenticated;
+
 CREATE INDEX posts_user_id_idx ON public.posts (user_id);
 
 CREATE INDEX posts_visibility_idx ON public.posts (visibility);
@@ -68,6 +72,10 @@ ALTER POLICY "crud-authenticated-policy-update" ON public.todos
     TO authenticated
     USING ((SELECT auth.user_id()) = "userId")
     WITH CHECK ((SELECT auth.user_id()) = "userId");
+
+GRANT INSERT ("userId", task, "isComplete", "insertedAt") ON TABLE public.todos TO authenticated;
+
+GRANT UPDATE ("userId", task, "isComplete", "insertedAt") ON TABLE public.todos TO authenticated;
 
 CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,

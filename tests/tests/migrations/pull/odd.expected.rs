@@ -55,7 +55,7 @@ pub struct Strings {
 )]
 #[rls(disabled = "row security is off in the database")]
 pub struct ANameOfSixtyThreeBytesWhichIsAllThatPostgresqlKeeps {
-    #[column(references = "parent(id)")]
+    #[column(references = "parent(id)", index = false)]
     pub a_column_of_sixty_three_bytes_which_is_all_that_postgresql_keep: Option<i32>,
 }
 
@@ -101,13 +101,13 @@ pub struct Bookings {
     pub grid: Option<Vec<i32>>,
     #[column(default = "nextval('public.counter'::regclass)", server)]
     pub number: i32,
-    #[column(generated = "public.twice(room)", server)]
+    #[column(generated = "public.twice(room)")]
     pub twice: Option<i32>,
     #[column(type = "varchar(3)", default = "'abc'::character varying", unique, server)]
     pub code: String,
     #[column(type = "xml", server)]
     pub xml: Option<String>,
-    #[column(server, references = "parent(id)")]
+    #[column(server, references = "parent(id)", index = false)]
     pub parent: Option<i32>,
 }
 

@@ -93,6 +93,14 @@ REVOKE DELETE ON TABLE public.profiles FROM anon;
 
 REVOKE DELETE ON TABLE public.profiles FROM authenticated;
 
+REVOKE INSERT ON TABLE public.profiles FROM anon;
+
+REVOKE UPDATE ON TABLE public.profiles FROM anon;
+
+REVOKE INSERT ON TABLE public.profiles FROM authenticated;
+
+REVOKE UPDATE ON TABLE public.profiles FROM authenticated;
+
 REVOKE SELECT ON TABLE public.teams FROM anon;
 
 REVOKE INSERT ON TABLE public.teams FROM anon;
@@ -172,6 +180,14 @@ CREATE POLICY todos_update_authenticated ON public.todos
     FOR UPDATE TO authenticated
     USING ((SELECT auth.uid()) = user_id)
     WITH CHECK ((SELECT auth.uid()) = user_id);
+
+GRANT INSERT (id, updated_at, username, full_name, avatar_url) ON TABLE public.profiles TO anon;
+
+GRANT UPDATE (id, updated_at, username, full_name, avatar_url) ON TABLE public.profiles TO anon;
+
+GRANT INSERT (id, updated_at, username, full_name, avatar_url) ON TABLE public.profiles TO authenticated;
+
+GRANT UPDATE (id, updated_at, username, full_name, avatar_url) ON TABLE public.profiles TO authenticated;
 
 CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,

@@ -45,7 +45,7 @@ pub struct Country {
 pub struct Member {
     #[column(references = "teams(id)", on_delete = "cascade")]
     pub team_id: Uuid,
-    #[column(references = "auth.users(id)", on_delete = "cascade")]
+    #[column(references = "auth.users(id)", on_delete = "cascade", index = false)]
     pub user_id: Uuid,
     #[column(default = "'member'")]
     pub role: String,
@@ -103,7 +103,7 @@ pub struct Team {
 pub struct Todo {
     #[column(primary_key, identity = "by default")]
     pub id: i64,
-    #[column(default = "auth.uid()", references = "auth.users(id)")]
+    #[column(default = "auth.uid()", references = "auth.users(id)", index = false)]
     pub user_id: Uuid,
     #[column(check = "char_length(task) > 3")]
     pub task: Option<String>,
@@ -136,8 +136,8 @@ pub struct Todo {
 // - differs: grants to authenticated on public.members: the database grants INSERT, UPDATE, DELETE; no policy lets the role use it, and the models do not
 // - differs: constraint username_length on public.profiles: models give it the name profiles_check
 // - differs: policy "Users can update own profile." on public.profiles: it has no WITH CHECK, so that USING holds for new rows too; the model says both
-// - differs: grants to anon on public.profiles: the database grants DELETE; no policy lets the role use it, and the models do not
-// - differs: grants to authenticated on public.profiles: the database grants DELETE; no policy lets the role use it, and the models do not
+// - differs: grants to anon on public.profiles: the database grants DELETE, INSERT, UPDATE; the models grant INSERT (id, updated_at, username, full_name, avatar_url), UPDATE (id, updated_at, username, full_name, avatar_url)
+// - differs: grants to authenticated on public.profiles: the database grants DELETE, INSERT, UPDATE; the models grant INSERT (id, updated_at, username, full_name, avatar_url), UPDATE (id, updated_at, username, full_name, avatar_url)
 // - differs: grants to authenticated on public.teams: the database grants INSERT, DELETE; no policy lets the role use it, and the models do not
 // - differs: index todos_user_id_idx on public.todos: the models add it, since a policy compares user_id
 // - differs: policy "Only with two factors." on public.todos: it has no WITH CHECK, so that USING holds for new rows too; the model says both

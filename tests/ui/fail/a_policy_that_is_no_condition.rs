@@ -1,0 +1,9 @@
+use authz::Table;
+
+#[derive(Table)]
+#[rls(select = "user_id")]
+struct Todo {
+    user_id: String,
+}
+
+fn main() {}

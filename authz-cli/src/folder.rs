@@ -276,7 +276,8 @@ impl Folder {
     }
 }
 
-fn is_generated(text: &str) -> bool {
+/// Whether `cargo authz generate` wrote a file with this text.
+pub(crate) fn is_generated(text: &str) -> bool {
     text.contains(authz_migrate::migration::HEADER)
 }
 

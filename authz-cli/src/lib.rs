@@ -4,6 +4,7 @@
 //! and lock, [`history`] finds what a merge did to them; [`command`] puts them together, [`replay`] proves the result on a throwaway server, and [`drift`] compares a live one.
 //! [`pull`] goes the other way: from a live database to models.
 
+pub mod catalogue;
 pub mod cli;
 pub mod command;
 pub mod diagnostics;
@@ -15,8 +16,10 @@ pub mod folder;
 pub mod functions;
 pub mod history;
 pub mod models;
+pub mod places;
 mod progress;
 pub mod project;
 pub mod pull;
 pub mod replay;
 pub mod scan;
+pub mod server_error;

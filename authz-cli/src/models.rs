@@ -16,6 +16,7 @@ use crate::diagnostics::Diagnostic;
 use crate::expand::{self, Collected, ExpandError, Unseen};
 use crate::folder::{Folder, FolderError};
 use crate::functions;
+use crate::places::{Place, Places};
 use crate::project::Project;
 use crate::scan::{Declares, Model, scan};
 
@@ -28,6 +29,8 @@ pub struct Models {
     pub renames: Renames,
     /// Where the scan and the compiler do not see the same structs; only by [`read_expanded`].
     pub unseen: Vec<Unseen>,
+    /// Where the tables and their parts are written.
+    pub places: Places,
 }
 
 /// Why the models of a package cannot be read.
@@ -89,7 +92,8 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     let mut diagnostics = Vec::new();
     let mut declarations = Declarations::default();
     let mut renames = Renames::default();
-    let (types, enums) = types(models, &mut renames, &mut diagnostics);
+    let mut written = Places::default();
+    let (types, enums) = types(models, &mut renames, &mut written, &mut diagnostics);
     declarations.enums = enums;
     let mut taken: BTreeMap<(Ident, Ident), Owner> = BTreeMap::new();
     let tables = models.iter().filter(|model| model.declares == Declares::Table);
@@ -97,6 +101,7 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
         match parse_model(&model.input, &types) {
             Err(error) => diagnostics.extend(model.diagnostics(&error)),
             Ok(parsed) => {
+                written.add_table(model, &parsed);
                 renames.extend(parsed.renames);
                 diagnostics.extend(take_names(&mut taken, model, &parsed.table));
                 declarations.tables.push(parsed.table);
@@ -106,6 +111,10 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     }
     let claims = claims(models, &types, &mut diagnostics);
     declarations.claims = claims.iter().map(|claim| claim.declared.clone()).collect();
+    for claim in &claims {
+        let function = claim.declared.function.to_string();
+        written.add_other(function, Place::of(claim.model, claim.span));
+    }
     match functions::read(&project.root) {
         Ok(functions) => declarations.functions = functions,
         Err(errors) => diagnostics.extend(errors),
@@ -126,6 +135,7 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
             schema,
             renames,
             unseen: Vec::new(),
+            places: written,
         }),
         Err(errors) => {
             let errors = errors
@@ -211,6 +221,7 @@ fn claims<'a>(models: &'a [Model], types: &Types, diagnostics: &mut Vec<Diagnost
 fn types(
     models: &[Model],
     renames: &mut Renames,
+    written: &mut Places,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Types, Vec<EnumType>) {
     let mut types = Types::default();
@@ -248,6 +259,7 @@ fn types(
                         }
                         renames.extend(former);
                         if let Some(item) = enum_type {
+                            written.add_other(item.name.name.to_string(), Place::of_name(model));
                             let other = places.insert(item.name.clone(), model);
                             diagnostics.extend(other.map(|other| same_type(model, other, &item.name)));
                             enums.push(item);

@@ -29,7 +29,10 @@ use self::introspect::Catalogue;
 use self::report::Report;
 use self::settle::Known;
 use self::source::{File, Written};
-use crate::replay::{self, ReplayError};
+use crate::places::Places;
+use crate::project::SqlxSettings;
+use crate::replay::{self, Ground, Replay, ReplayError};
+use crate::server_error::ServerError;
 
 pub use self::baseline::adoption;
 pub use self::report::{Finding, Kind};
@@ -46,10 +49,10 @@ pub enum PullError {
     Url,
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
-    Connect(#[source] sqlx::Error),
+    Connect(#[source] ServerError),
     /// The catalogue cannot be read.
     #[error("the database failed while its catalogue was read")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] ServerError),
     /// The catalogue says what no version of PostgreSQL from 14 to 18 says.
     #[error("the catalogue cannot be understood")]
     Catalogue(#[source] serde_json::Error),
@@ -88,6 +91,8 @@ pub struct Options<'a> {
     pub lock: &'a Schema,
     /// The folder of migrations.
     pub migrations: &'a Path,
+    /// How sqlx reads and notes them.
+    pub sqlx: &'a SqlxSettings,
     /// A server that may be written to, and the name of a database to make there; a throwaway one by default.
     pub scratch: Option<(&'a Server, &'a str)>,
 }
@@ -118,9 +123,9 @@ pub fn pull(options: &Options<'_>) -> Result<Pulled, PullError> {
     let (live, known) = runtime.block_on(async {
         let mut database = PgConnection::connect_with(&connection)
             .await
-            .map_err(PullError::Connect)?;
+            .map_err(|error| PullError::Connect(error.into()))?;
         let live = introspect::read(&mut database, options.namespaces).await?;
-        database.close().await.map_err(PullError::Database)?;
+        database.close().await.map_err(failed)?;
         let known = match *options.lock == Schema::default() {
             true => None,
             false => Some(known(options).await),
@@ -141,26 +146,40 @@ pub fn pull(options: &Options<'_>) -> Result<Pulled, PullError> {
     write(&live, known.as_ref(), options, report)
 }
 
+/// An error of a server that is read.
+fn failed(error: sqlx::Error) -> PullError {
+    PullError::Database(error.into())
+}
+
 /// The catalogue that the lock makes.
 async fn known(options: &Options<'_>) -> Result<Known, PullError> {
     let started;
-    let (server, name) = match options.scratch {
-        Some(scratch) => scratch,
+    let (ground, name) = match options.scratch {
+        Some((server, name)) => (Ground::of_superuser(server, options.config), name),
         None => {
             started = Server::start().map_err(|error| PullError::Lock(error.into()))?;
-            (&started, "known")
+            let ground = Ground::new(&started, options.config).await;
+            (ground.map_err(PullError::Database)?, "known")
         }
     };
-    let mut database = replay::replay(server, name, options.migrations)
-        .await
-        .map_err(PullError::Lock)?;
+    let replay = Replay {
+        folder: options.migrations,
+        sqlx: options.sqlx,
+        config: options.config,
+        places: &Places::default(),
+    };
+    let replayed = async {
+        let steps = replay::steps(options.migrations, options.sqlx).await?;
+        Ok(replay.run(&ground, name, &steps).await?.connection)
+    };
+    let mut database = replayed.await.map_err(PullError::Lock)?;
     // What hand-written migrations make, before what the lock declares is made anew.
     let others = introspect::read(&mut database, &[]).await?.others;
-    let mut catalogue = match declared(server, &format!("{name}_declared"), options.lock).await {
+    let mut catalogue = match declared(&ground, &format!("{name}_declared"), options.lock).await {
         Ok(catalogue) => catalogue,
         // It stands on what hand-written migrations make.
         Err(_alone) => {
-            replay::remake(&mut database, options.lock)
+            replay::remake(&mut database, options.lock, replay.places)
                 .await
                 .map_err(|error| PullError::Lock(ReplayError::Declared(error)))?;
             introspect::read(&mut database, &[]).await?
@@ -174,18 +193,12 @@ async fn known(options: &Options<'_>) -> Result<Known, PullError> {
 }
 
 /// The catalogue of an empty database with what the lock declares.
-async fn declared(server: &Server, name: &str, lock: &Schema) -> Result<Catalogue, PullError> {
-    let run = async |database: &str, sql: String| {
-        let mut connection = PgConnection::connect(&server.url(database)).await?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        Ok(connection)
-    };
-    run("postgres", format!("CREATE DATABASE {name}"))
+async fn declared(ground: &Ground<'_>, name: &str, lock: &Schema) -> Result<Catalogue, PullError> {
+    let mut connection = ground.database(name).await.map_err(PullError::Database)?;
+    sqlx::raw_sql(AssertSqlSafe(migration::script(lock)))
+        .execute(&mut connection)
         .await
-        .map_err(PullError::Database)?;
-    let mut connection = run(name, migration::script(lock))
-        .await
-        .map_err(PullError::Database)?;
+        .map_err(failed)?;
     introspect::read(&mut connection, &[]).await
 }
 

@@ -44,6 +44,10 @@ pub struct Model {
     /// The types of fields that the compiler must know an SQL type of, since their names do not tell it. Their
     /// columns have an empty type here.
     pub undeclared: Vec<proc_macro2::TokenStream>,
+    /// Where each column is written, by its name.
+    pub column_places: Vec<(Ident, Span)>,
+    /// Where each policy is written, by its name.
+    pub policy_places: Vec<(Ident, Span)>,
 }
 
 /// Reads the table that a struct with `#[derive(Table)]` declares.
@@ -162,6 +166,11 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
     Some(Model {
         renames: renames(&table, former_name, &columns, rules.renamed),
         memberships: rules.memberships,
+        column_places: columns
+            .iter()
+            .map(|column| (column.column.name.clone(), column.span))
+            .collect(),
+        policy_places: rules.places,
         undeclared: columns
             .into_iter()
             .filter_map(|column| column.undeclared)

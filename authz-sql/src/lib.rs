@@ -8,6 +8,8 @@ pub mod expression;
 #[cfg(feature = "parse")]
 pub mod function;
 #[cfg(feature = "parse")]
+pub mod script;
+#[cfg(feature = "parse")]
 mod tree;
 #[cfg(feature = "parse")]
 pub mod words;

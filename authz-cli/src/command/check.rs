@@ -12,8 +12,7 @@ use crate::cli::Check;
 use crate::expand::{SeenBy, Unseen};
 use crate::folder::LOCK;
 use crate::history::{self, Problem};
-use crate::replay;
-use crate::replay::catalogue::Difference;
+use crate::replay::{self, AsSuperuser, Replay, Replayed};
 
 /// What `check` found.
 #[derive(Serialize)]
@@ -26,8 +25,9 @@ pub(super) struct Checked {
     pending: Vec<String>,
     /// Whether the migrations were replayed.
     replayed: bool,
-    /// Where the migrations make something else than the lock declares.
-    differences: Vec<Difference>,
+    /// What the replay shows.
+    #[serde(flatten)]
+    shows: Replayed,
     tables: usize,
     policies: usize,
     #[serde(skip)]
@@ -48,10 +48,16 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
         &models.renames,
         &project.config.lock_timeout,
     );
-    let differences = if arguments.no_replay {
-        Vec::new()
+    let shows = if arguments.no_replay {
+        Replayed::default()
     } else {
-        replay::compare(folder.path(), &lock)?
+        let replay = Replay {
+            folder: folder.path(),
+            sqlx: &project.sqlx,
+            config: &project.config,
+            places: &models.places,
+        };
+        replay::compare(replay, &lock)?
     };
     Ok(Checked {
         unseen: models.unseen,
@@ -62,7 +68,7 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
             .map(|part| part.up)
             .collect(),
         replayed: !arguments.no_replay,
-        differences,
+        shows,
         tables: lock.tables.len(),
         policies: policies(&lock),
         lock: shown(&folder.path().join(LOCK)),
@@ -74,7 +80,7 @@ impl Report for Checked {
         if self.unseen.is_empty()
             && self.problems.is_empty()
             && self.pending.is_empty()
-            && self.differences.is_empty()
+            && self.shows.differences.is_empty()
         {
             Outcome::Fine
         } else {
@@ -118,15 +124,23 @@ impl Report for Checked {
         for up in &self.pending {
             writeln!(out, "{up}")?;
         }
-        if !self.differences.is_empty() {
+        if !self.shows.differences.is_empty() {
             writeln!(
                 err,
                 "the migrations make something else than {} declares:\n",
                 self.lock
             )?;
         }
-        for difference in &self.differences {
+        for difference in &self.shows.differences {
             difference.print("declared", "replayed", out)?;
+        }
+        for AsSuperuser { file, error } in &self.shows.as_superuser {
+            writeln!(
+                err,
+                "note: `{}` ran as a superuser: the owner of the database, who has CREATEROLE and no more, may not run it: {}",
+                file.display(),
+                error.message
+            )?;
         }
         if !self.replayed {
             writeln!(err, "the migrations were not replayed (--no-replay)")?;

@@ -9,7 +9,9 @@ use super::{CommandError, Outcome, count};
 use crate::cli::Drift as Arguments;
 use crate::drift::{self, Drift, DriftError};
 use crate::folder::Folder;
+use crate::places::Places;
 use crate::project::{Project, ProjectOptions};
+use crate::replay::Replay;
 
 /// What `drift` found.
 #[derive(Serialize)]
@@ -23,7 +25,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, CommandError> {
     let project = Project::find(&ProjectOptions::from(&arguments.project))?;
     let folder = Folder::at(project.migrations.clone());
     let lock = folder.lock()?.schema;
-    Ok(Found(drift::find(url, folder.path(), &project.sqlx, &lock)?))
+    let replay = Replay {
+        folder: folder.path(),
+        sqlx: &project.sqlx,
+        config: &project.config,
+        places: &Places::default(),
+    };
+    Ok(Found(drift::find(url, replay, &lock)?))
 }
 
 impl Report for Found {

@@ -60,6 +60,7 @@ pub(super) fn run(arguments: &Pull) -> Result<Found, CommandError> {
         config: &project.config,
         lock: &lock,
         migrations: folder.path(),
+        sqlx: &project.sqlx,
         scratch: None,
     })?;
     let mut wrote = Vec::new();

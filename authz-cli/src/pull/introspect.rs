@@ -321,7 +321,7 @@ async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), Pul
         .execute(connection)
         .await
         .map(drop)
-        .map_err(PullError::Database)
+        .map_err(super::failed)
 }
 
 /// The rows of a query that gives each as JSON.
@@ -334,7 +334,7 @@ async fn rows<T: DeserializeOwned>(
     if sql.contains("$1") {
         query = query.bind(namespaces);
     }
-    let texts: Vec<String> = query.fetch_all(connection).await.map_err(PullError::Database)?;
+    let texts: Vec<String> = query.fetch_all(connection).await.map_err(super::failed)?;
     texts
         .iter()
         .map(|text| serde_json::from_str(text).map_err(PullError::Catalogue))

@@ -53,6 +53,8 @@ pub(super) struct Rules {
     pub(super) memberships: Vec<MembershipUse>,
     /// New and former names of policies.
     pub(super) renamed: Vec<(Ident, Ident)>,
+    /// Where each policy is written.
+    pub(super) places: Vec<(Ident, Span)>,
 }
 
 /// The expressions of one policy.
@@ -74,6 +76,7 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
         comparisons: Vec::new(),
         memberships: Vec::new(),
         renamed: Vec::new(),
+        places: Vec::new(),
     };
     if attributes.is_empty() {
         errors.add(
@@ -278,6 +281,7 @@ fn policies_of(
                 rules.renamed.push((policy_name.clone(), former_name));
             }
         }
+        rules.places.push((policy_name.clone(), span));
         rules.policies.push(Policy {
             name: policy_name,
             command,

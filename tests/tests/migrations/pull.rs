@@ -31,6 +31,7 @@ fn pulled(package: &Package, database: &Database) -> Pulled {
         config: &project.config,
         lock: &lock.schema,
         migrations: &package.migrations(),
+        sqlx: &project.sqlx,
         scratch: Some((server(), &name)),
     })
     .unwrap_or_else(|error| panic!("{error:?}"))

@@ -1,0 +1,158 @@
+//! Where the models declare what: for errors of a server, which speaks of tables and policies.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use authz_schema::schema::TableName;
+use authz_sql::{Ident, words};
+use proc_macro2::Span;
+use serde::Serialize;
+
+use crate::scan::Model;
+
+/// A place in the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, relative to the current folder if it lies in it.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+impl Place {
+    /// The place of a span in a model, or of the model's name where the compiler gave it.
+    pub(crate) fn of(model: &Model, span: Span) -> Self {
+        let start = span.start();
+        let (line, column) = match model.expanded {
+            true => (model.line, model.column),
+            false => (start.line, start.column + 1),
+        };
+        Self {
+            file: model.file.clone(),
+            line,
+            column,
+        }
+    }
+
+    /// The place of a model's name.
+    pub(crate) fn of_name(model: &Model) -> Self {
+        Self {
+            file: model.file.clone(),
+            line: model.line,
+            column: model.column,
+        }
+    }
+}
+
+/// Where the models declare what.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    tables: BTreeMap<TableName, TablePlaces>,
+    /// The policies that ask for a membership, by the function that looks it up.
+    memberships: BTreeMap<Ident, Place>,
+    /// The types and claims, by their names.
+    others: BTreeMap<String, Place>,
+}
+
+#[derive(Debug, Clone)]
+struct TablePlaces {
+    table: Place,
+    columns: BTreeMap<Ident, Place>,
+    policies: BTreeMap<Ident, Place>,
+}
+
+impl Places {
+    /// Adds a table with its columns and policies.
+    pub(crate) fn add_table(&mut self, model: &Model, parsed: &authz_schema::model::Model) {
+        let placed = |spans: &[(Ident, Span)]| {
+            let places = spans.iter();
+            places
+                .map(|(name, span)| (name.clone(), Place::of(model, *span)))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let policies = placed(&parsed.policy_places);
+        for used in &parsed.memberships {
+            let Ok(function) = Ident::new(used.function()) else {
+                continue;
+            };
+            let asks = parsed.table.policies.iter().find(|policy| {
+                let texts = policy.using.iter().chain(&policy.with_check);
+                texts.into_iter().any(|text| words::names(text, &function))
+            });
+            if let Some(place) = asks.and_then(|policy| policies.get(&policy.name)) {
+                self.memberships.entry(function).or_insert_with(|| place.clone());
+            }
+        }
+        self.tables.insert(
+            parsed.table.name.clone(),
+            TablePlaces {
+                table: Place::of_name(model),
+                columns: placed(&parsed.column_places),
+                policies,
+            },
+        );
+    }
+
+    /// Adds something else that has a name in SQL.
+    pub(crate) fn add_other(&mut self, name: String, place: Place) {
+        self.others.insert(name, place);
+    }
+
+    /// Where a policy is written.
+    #[must_use]
+    pub fn policy(&self, table: &TableName, policy: &Ident) -> Option<&Place> {
+        self.tables.get(table)?.policies.get(policy)
+    }
+
+    /// Where a table is written.
+    #[must_use]
+    pub fn table(&self, table: &TableName) -> Option<&Place> {
+        Some(&self.tables.get(table)?.table)
+    }
+
+    /// Where the models write what a statement is about: the attribute of its policy, the field that the failing line
+    /// names, or the struct. What is named first counts.
+    pub(crate) fn of_statement(&self, statement: &str, failing_line: Option<&str>) -> Option<&Place> {
+        let at = |text: &str, name: &Ident| {
+            let folded = text.to_lowercase();
+            words::positions(&folded, &name.as_str().to_lowercase()).next()
+        };
+        let functions = self
+            .memberships
+            .iter()
+            .filter_map(|(name, place)| Some((at(statement, name)?, place)));
+        if let Some((_, place)) = functions.min_by_key(|(at, _)| *at) {
+            return Some(place);
+        }
+        let tables = self
+            .tables
+            .iter()
+            .filter_map(|(name, places)| Some((at(statement, &name.name)?, places)));
+        let Some((_, table)) = tables.min_by_key(|(at, _)| *at) else {
+            let mut others = self.others.iter();
+            return others
+                .find(|(name, _)| words::mentions(statement, name))
+                .map(|(_, place)| place);
+        };
+        let policy = table
+            .policies
+            .iter()
+            .find(|(name, _)| words::names(statement, name));
+        let column = || {
+            let columns = table.columns.iter();
+            let named = columns.filter_map(|(name, place)| Some((at(failing_line?, name)?, place)));
+            named.min_by_key(|(at, _)| *at)
+        };
+        let part = policy.map(|(_, place)| place);
+        Some(part.or_else(|| Some(column()?.1)).unwrap_or(&table.table))
+    }
+}

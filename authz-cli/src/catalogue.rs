@@ -1,4 +1,8 @@
-//! What a database's catalogue says of its objects, as PostgreSQL itself writes it: the one reader of `check` and `drift`.
+//! What a database's catalogue says of its objects, as PostgreSQL itself writes it: the one reader of `check`, `drift` and
+//! `pull`. `objects` gives texts to compare, [`introspect`] the values that models are made of.
+
+pub(crate) mod introspect;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -10,6 +14,9 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::server_error::ServerError;
+
+pub use self::rights::OwnersRights;
+pub(crate) use self::rights::owners_rights;
 
 /// An object that is not what it is expected to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +49,24 @@ impl Difference {
         }
         Ok(())
     }
+}
+
+/// Why a catalogue cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogueError {
+    /// The server fails.
+    #[error("the database failed while its catalogue was read")]
+    Server(#[source] ServerError),
+    /// The catalogue says what no version of PostgreSQL from 14 to 18 says.
+    #[error("the catalogue cannot be understood")]
+    Json(#[source] serde_json::Error),
+    /// The database has no such namespace.
+    #[error("the database has no schema `{}`", .0.as_str())]
+    NoNamespace(Ident),
+    /// The namespace belongs to a platform or an extension.
+    #[error("the schema `{}` belongs to the platform or an extension, and no model declares what is in it", .0.as_str())]
+    PlatformNamespace(Ident),
 }
 
 /// What kind of object a row of the catalogue is.
@@ -143,10 +168,7 @@ pub(crate) async fn everything(
     wanted: Wanted<'_>,
     bookkeeping: &str,
 ) -> Result<Objects, ServerError> {
-    let tables: Vec<(String, String)> = sqlx::query_as(include_str!("catalogue/all.sql"))
-        .bind(bookkeeping)
-        .fetch_all(&mut *connection)
-        .await?;
+    let tables = all_tables(connection, bookkeeping).await?;
     without_search_path(connection).await?;
     let others: Vec<Row> = sqlx::query_as(include_str!("catalogue/others.sql"))
         .fetch_all(&mut *connection)
@@ -158,11 +180,8 @@ pub(crate) async fn everything(
         sqlx::query_scalar("SELECT oid::regtype::text FROM pg_type WHERE typtype = 'e' AND oid >= 16384")
             .fetch_all(&mut *connection)
             .await?;
-    let tables = tables
-        .into_iter()
-        .filter_map(|(namespace, name)| table_name(namespace, name));
     let lists = Lists {
-        tables: tables.collect(),
+        tables: tables.into_iter().collect(),
         namespaces: namespaces.into_iter().collect(),
         functions: Vec::new(),
         enums,
@@ -172,6 +191,21 @@ pub(crate) async fn everything(
     all.extend(others);
     run(connection, "RESET search_path").await?;
     Ok(all)
+}
+
+/// All tables but those of the system, of extensions, and the table of sqlx.
+pub(crate) async fn all_tables(
+    connection: &mut PgConnection,
+    bookkeeping: &str,
+) -> Result<BTreeSet<TableName>, ServerError> {
+    let tables: Vec<(String, String)> = sqlx::query_as(include_str!("catalogue/all.sql"))
+        .bind(bookkeeping)
+        .fetch_all(connection)
+        .await?;
+    let names = tables.into_iter();
+    Ok(names
+        .filter_map(|(namespace, name)| table_name(namespace, name))
+        .collect())
 }
 
 struct Lists {

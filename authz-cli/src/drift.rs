@@ -12,7 +12,9 @@ use serde::Serialize;
 use sqlx::migrate::Migration;
 
 use self::live::{Applied, Live};
-use crate::catalogue::{Difference, Wanted, access, differences, objects, table_name};
+use crate::catalogue::{
+    Difference, OwnersRights, Wanted, access, differences, objects, owners_rights, table_name,
+};
 use crate::progress::stage;
 use crate::replay::{Ground, Replay, ReplayError, start, steps};
 use crate::server_error::ServerError;
@@ -32,6 +34,8 @@ pub struct Drift {
     pub migrations: Vec<MigrationState>,
     /// The objects that are not what the migrations made.
     pub differences: Vec<Difference>,
+    /// The views and functions that read governed tables with their owner's rights.
+    pub owners_rights: Vec<OwnersRights>,
 }
 
 /// Where a database is.
@@ -99,7 +103,9 @@ impl State {
 #[non_exhaustive]
 pub enum DriftError {
     /// Nothing says which database.
-    #[error("no database is named; give `--database-url`, or set DATABASE_URL")]
+    #[error(
+        "no database is named; give `--database-url`, or set DATABASE_URL, in the environment or in `.env`"
+    )]
     NoUrl,
     /// The URL is none.
     #[error(
@@ -182,7 +188,11 @@ pub fn find(url: &str, replay: Replay<'_>, lock: &Schema) -> Result<Drift, Drift
         let found = read(&mut live.connection, &migrator)
             .await
             .map_err(DriftError::Read)?;
+        let owners_rights = owners_rights(&mut live.connection, true)
+            .await
+            .map_err(DriftError::Read)?;
         Ok(Drift {
+            owners_rights,
             server_version: live.version().await?,
             replay_version: server.version().to_string(),
             applied: there.len(),

@@ -99,7 +99,7 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     let tables = models.iter().filter(|model| model.declares == Declares::Table);
     for model in tables.clone() {
         match parse_model(&model.input, &types) {
-            Err(error) => diagnostics.extend(model.diagnostics(&error)),
+            Err(error) => diagnostics.extend(Diagnostic::of(model, &error)),
             Ok(parsed) => {
                 written.add_table(model, &parsed);
                 renames.extend(parsed.renames);
@@ -112,11 +112,16 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     let claims = claims(models, &types, &mut diagnostics);
     declarations.claims = claims.iter().map(|claim| claim.declared.clone()).collect();
     for claim in &claims {
-        let function = claim.declared.function.to_string();
+        let function = claim.declared.function.clone();
         written.add_other(function, Place::of(claim.model, claim.span));
     }
     match functions::read(&project.root) {
-        Ok(functions) => declarations.functions = functions,
+        Ok(functions) => {
+            for (file, function) in functions {
+                written.add_other(function.signature.name.name.clone(), Place::begin(&file));
+                declarations.functions.push(function);
+            }
+        }
         Err(errors) => diagnostics.extend(errors),
     }
     if !diagnostics.is_empty() {
@@ -166,7 +171,7 @@ struct PlacedClaim<'a> {
 impl PlacedClaim<'_> {
     /// A mistake at the field.
     fn at(&self, message: String) -> Vec<Diagnostic> {
-        self.model.diagnostics(&syn::Error::new(self.span, message))
+        Diagnostic::of(self.model, &syn::Error::new(self.span, message))
     }
 
     fn line(&self) -> usize {
@@ -184,7 +189,7 @@ fn claims<'a>(models: &'a [Model], types: &Types, diagnostics: &mut Vec<Diagnost
         let fields = match parse_claims(&model.input, types) {
             Ok(parsed) => parsed.claims,
             Err(error) => {
-                diagnostics.extend(model.diagnostics(&error));
+                diagnostics.extend(Diagnostic::of(model, &error));
                 continue;
             }
         };
@@ -243,7 +248,7 @@ fn types(
                 }
                 _ => match parse_type(&model.input, &types) {
                     Err(error) => {
-                        errors.extend(model.diagnostics(&error));
+                        errors.extend(Diagnostic::of(model, &error));
                         true
                     }
                     Ok(TypeModel {
@@ -259,7 +264,7 @@ fn types(
                         }
                         renames.extend(former);
                         if let Some(item) = enum_type {
-                            written.add_other(item.name.name.to_string(), Place::of_name(model));
+                            written.add_other(item.name.name.clone(), Place::of_name(model));
                             let other = places.insert(item.name.clone(), model);
                             diagnostics.extend(other.map(|other| same_type(model, other, &item.name)));
                             enums.push(item);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use authz_schema::schema::TableName;
 use authz_sql::{Ident, words};
 use proc_macro2::Span;
 use serde::Serialize;
 
-use crate::scan::Model;
+use crate::scan::{Model, shown};
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +43,15 @@ impl Place {
         }
     }
 
+    /// The beginning of a file.
+    pub(crate) fn begin(file: &Path) -> Self {
+        Self {
+            file: shown(file),
+            line: 1,
+            column: 1,
+        }
+    }
+
     /// The place of a model's name.
     pub(crate) fn of_name(model: &Model) -> Self {
         Self {
@@ -57,10 +66,8 @@ impl Place {
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     tables: BTreeMap<TableName, TablePlaces>,
-    /// The policies that ask for a membership, by the function that looks it up.
-    memberships: BTreeMap<Ident, Place>,
-    /// The types and claims, by their names.
-    others: BTreeMap<String, Place>,
+    /// The functions, types and claims by their names; of a function that looks memberships up, the policy that asks.
+    others: BTreeMap<Ident, Place>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,7 +96,7 @@ impl Places {
                 texts.into_iter().any(|text| words::names(text, &function))
             });
             if let Some(place) = asks.and_then(|policy| policies.get(&policy.name)) {
-                self.memberships.entry(function).or_insert_with(|| place.clone());
+                self.others.entry(function).or_insert_with(|| place.clone());
             }
         }
         self.tables.insert(
@@ -103,7 +110,7 @@ impl Places {
     }
 
     /// Adds something else that has a name in SQL.
-    pub(crate) fn add_other(&mut self, name: String, place: Place) {
+    pub(crate) fn add_other(&mut self, name: Ident, place: Place) {
         self.others.insert(name, place);
     }
 
@@ -119,6 +126,15 @@ impl Places {
         Some(&self.tables.get(table)?.table)
     }
 
+    /// Where a function is written.
+    pub(crate) fn function(&self, signature: &str) -> Option<&Place> {
+        let name = signature.split('(').next()?.rsplit('.').next()?.trim_matches('"');
+        let mut others = self.others.iter();
+        others
+            .find(|(other, _)| other.as_str() == name)
+            .map(|(_, place)| place)
+    }
+
     /// Where the models write what a statement is about: the attribute of its policy, the field that the failing line
     /// names, or the struct. What is named first counts.
     pub(crate) fn of_statement(&self, statement: &str, failing_line: Option<&str>) -> Option<&Place> {
@@ -126,22 +142,21 @@ impl Places {
             let folded = text.to_lowercase();
             words::positions(&folded, &name.as_str().to_lowercase()).next()
         };
-        let functions = self
-            .memberships
-            .iter()
-            .filter_map(|(name, place)| Some((at(statement, name)?, place)));
-        if let Some((_, place)) = functions.min_by_key(|(at, _)| *at) {
-            return Some(place);
-        }
         let tables = self
             .tables
             .iter()
             .filter_map(|(name, places)| Some((at(statement, &name.name)?, places)));
-        let Some((_, table)) = tables.min_by_key(|(at, _)| *at) else {
-            let mut others = self.others.iter();
-            return others
-                .find(|(name, _)| words::mentions(statement, name))
-                .map(|(_, place)| place);
+        let others = self
+            .others
+            .iter()
+            .filter_map(|(name, place)| Some((at(statement, name)?, place)));
+        let table = tables.min_by_key(|(at, _)| *at);
+        let other = others.min_by_key(|(at, _)| *at);
+        let table = match (table, other) {
+            (Some((first, table)), Some((second, _))) if first < second => table,
+            (_, Some((_, other))) => return Some(other),
+            (Some((_, table)), None) => table,
+            (None, None) => return None,
         };
         let policy = table
             .policies

@@ -1,11 +1,10 @@
 //! A live database as annotated structs.
 //!
-//! `introspect` reads the catalogue, `settle` chooses the texts, `source` writes the structs and reads them again,
+//! [`crate::catalogue`] reads the database, `settle` chooses the texts, `source` writes the structs and reads them again,
 //! `compare` says what they say otherwise than the database. Nothing in the database changes.
 
 mod baseline;
 mod compare;
-mod introspect;
 mod names;
 mod report;
 mod settle;
@@ -25,10 +24,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use self::compare::Alignment;
-use self::introspect::Catalogue;
 use self::report::Report;
 use self::settle::Known;
 use self::source::{File, Written};
+use crate::catalogue::CatalogueError;
+use crate::catalogue::introspect::{self, Catalogue};
 use crate::places::Places;
 use crate::project::SqlxSettings;
 use crate::replay::{self, Ground, Replay, ReplayError};
@@ -42,7 +42,9 @@ pub use self::report::{Finding, Kind};
 #[non_exhaustive]
 pub enum PullError {
     /// There is no URL, neither as a flag nor in the environment.
-    #[error("no database is named; pass `--database-url postgres://…` or set DATABASE_URL")]
+    #[error(
+        "no database is named; pass `--database-url postgres://…`, or set DATABASE_URL, in the environment or in `.env`"
+    )]
     NoUrl,
     /// The URL is none of a PostgreSQL database.
     #[error("the database URL cannot be read; expected `postgres://user:password@host/database`")]
@@ -50,18 +52,12 @@ pub enum PullError {
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
     Connect(#[source] ServerError),
-    /// The catalogue cannot be read.
+    /// The database fails.
     #[error("the database failed while its catalogue was read")]
     Database(#[source] ServerError),
-    /// The catalogue says what no version of PostgreSQL from 14 to 18 says.
-    #[error("the catalogue cannot be understood")]
-    Catalogue(#[source] serde_json::Error),
-    /// The database has no such namespace.
-    #[error("the database has no schema `{}`", .0.as_str())]
-    NoNamespace(Ident),
-    /// The namespace belongs to a platform or an extension.
-    #[error("the schema `{}` belongs to the platform or an extension, and no model declares what is in it", .0.as_str())]
-    PlatformNamespace(Ident),
+    /// The catalogue cannot be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// What the lock declares cannot be made on a throwaway server.
     #[error(
         "what the lock declares cannot be made on a throwaway server, so that its texts cannot be found again"
@@ -199,7 +195,7 @@ async fn declared(ground: &Ground<'_>, name: &str, lock: &Schema) -> Result<Cata
         .execute(&mut connection)
         .await
         .map_err(failed)?;
-    introspect::read(&mut connection, &[]).await
+    Ok(introspect::read(&mut connection, &[]).await?)
 }
 
 fn write(

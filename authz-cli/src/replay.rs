@@ -4,10 +4,14 @@
 //! declared objects are dropped and made again from the lock. Text of ours is never compared with the server's: both
 //! sides are the server's own.
 
+mod access;
 mod declared;
+mod downs;
 mod files;
 mod ground;
+mod policies;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,17 +22,19 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::migrate::MigrateError;
 
-use crate::catalogue::{self, Difference, Wanted, differences};
+use crate::catalogue::{self, Difference, OwnersRights, Wanted, owners_rights};
 use crate::folder::FolderError;
 use crate::places::Places;
-use crate::progress::{count, stage};
+use crate::progress::{Progress, count, stage};
 use crate::project::SqlxSettings;
 use crate::server_error::ServerError;
 
 pub(crate) use self::declared::remake;
+pub use self::downs::WayBack;
 pub use self::files::{AsSuperuser, Failure};
 pub(crate) use self::files::{Runner, Step, steps};
 pub(crate) use self::ground::Ground;
+pub use self::policies::Refused;
 
 /// Why the comparison could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,24 @@ pub struct Replay<'a> {
 pub struct Replayed {
     /// Where the migrations make something else than the lock declares.
     pub differences: Vec<Difference>,
+    /// The commands that the server refuses to plan or to run.
+    pub refused: Vec<Refused>,
+    /// The down files that do not lead back.
+    pub ways_back: Vec<WayBack>,
+    /// The migrations that have no way back.
+    pub without_down: Vec<PathBuf>,
     /// The hand-written files that the owner may not run, and a superuser may.
     pub as_superuser: Vec<AsSuperuser>,
+    /// The views and functions that read governed tables with their owner's rights.
+    pub owners_rights: Vec<OwnersRights>,
+}
+
+impl Replayed {
+    /// Whether there is nothing to mend.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.differences.is_empty() && self.refused.is_empty() && self.ways_back.is_empty()
+    }
 }
 
 /// Compares what the migrations make with what `lock` declares.
@@ -115,20 +137,43 @@ pub fn compare(replay: Replay<'_>, lock: &Schema) -> Result<Replayed, ReplayErro
         let strong = catalogue::strong_roles(&mut runner.connection, lock)
             .await
             .map_err(ReplayError::Database)?;
+        report.owners_rights = owners_rights(&mut runner.connection, false)
+            .await
+            .map_err(ReplayError::Database)?;
+        let by_hand = std::mem::take(&mut runner.by_hand);
+        let brought = std::mem::take(&mut runner.brought);
         report.as_superuser = runner.close().await?;
         if !strong.is_empty() {
             report.differences = strong;
             return Ok(report);
         }
-        let mut declared = ground
+        let mut copy = ground
             .copy("replayed", "declared")
             .await
             .map_err(ReplayError::Database)?;
-        remake(&mut declared, lock, replay.places)
+        remake(&mut copy, lock, replay.places)
             .await
             .map_err(ReplayError::Declared)?;
-        let declared = read(&mut declared).await?;
-        report.differences = differences(&declared, &replayed);
+        let declared = read(&mut copy).await?;
+        let known = access::Known {
+            lock,
+            by_hand: &by_hand,
+            brought: &brought,
+            accept: &replay.config.accept,
+        };
+        report.differences = access::findings(&declared, &replayed, &known);
+        report.refused = policies::refused(&ground, "replayed", lock, replay.places)
+            .await
+            .map_err(ReplayError::Database)?;
+        drop(copy);
+        ground
+            .reset(&["replayed", "declared"])
+            .await
+            .map_err(ReplayError::Database)?;
+        let reverted = replay.begin(&ground, "reverted").await?;
+        let ways = downs::ways_back(reverted, &steps, wanted).await?;
+        report.ways_back = ways.wrong;
+        report.without_down = ways.missing;
         Ok(report)
     })
 }
@@ -141,18 +186,35 @@ impl Replay<'_> {
         database: &str,
         steps: &[Step],
     ) -> Result<Runner<'a>, ReplayError> {
+        let mut runner = self.begin(ground, database).await?;
+        stage(format_args!("replaying {}", count(steps.len(), "migration")));
+        let mut progress = Progress::new(steps.len());
+        let mut before = None;
+        for step in steps {
+            progress.step();
+            match (step.up.generated, &before) {
+                (false, None) => before = Some(runner.made().await?),
+                (true, Some(_)) => runner.note_by_hand(before.take()).await?,
+                _ => {}
+            }
+            runner.run(&step.up).await?;
+        }
+        runner.note_by_hand(before).await?;
+        Ok(runner)
+    }
+
+    /// A new database before the first migration.
+    async fn begin<'a>(&'a self, ground: &'a Ground<'a>, database: &str) -> Result<Runner<'a>, ReplayError> {
         let mut runner = Runner {
             ground,
             settings: self.sqlx,
             places: self.places,
             connection: ground.database(database).await.map_err(ReplayError::Database)?,
             as_superuser: Vec::new(),
+            by_hand: BTreeSet::new(),
+            brought: BTreeSet::new(),
         };
         runner.begin().await.map_err(ReplayError::Database)?;
-        stage(format_args!("replaying {}", count(steps.len(), "migration")));
-        for step in steps {
-            runner.run(&step.up).await?;
-        }
         Ok(runner)
     }
 }

@@ -1,6 +1,7 @@
 //! What a PostgreSQL server says when it refuses something, and no more than that.
 
 use std::fmt;
+use std::ops::Deref;
 
 use serde::Serialize;
 use sqlx::migrate::MigrateError;
@@ -8,7 +9,20 @@ use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 /// An error of a server, or of the connection to it. It has no source: what it prints is all there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServerError {
+#[serde(transparent)]
+pub struct ServerError(Box<Said>);
+
+impl Deref for ServerError {
+    type Target = Said;
+
+    fn deref(&self) -> &Said {
+        &self.0
+    }
+}
+
+/// What a server says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Said {
     /// The SQLSTATE; `None` where it was the connection that failed.
     pub code: Option<String>,
     /// The message.
@@ -61,7 +75,7 @@ impl From<sqlx::Error> for ServerError {
             .as_database_error()
             .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
         match database {
-            Some(said) => Self {
+            Some(said) => Self(Box::new(Said {
                 code: Some(said.code().to_owned()),
                 message: said.message().to_owned(),
                 detail: said.detail().map(str::to_owned),
@@ -71,7 +85,7 @@ impl From<sqlx::Error> for ServerError {
                     Some(PgErrorPosition::Original(position)) => Some(position),
                     _ => None,
                 },
-            },
+            })),
             None => Self::without_code(&error),
         }
     }
@@ -96,13 +110,13 @@ impl ServerError {
                 message.push_str(&format!(": {cause}"));
             }
         }
-        Self {
+        Self(Box::new(Said {
             code: None,
             message,
             detail: None,
             hint: None,
             context: None,
             position: None,
-        }
+        }))
     }
 }

@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+mod accept;
+
+pub use self::accept::{Accept, Accepted, AcceptedGrant};
+
 use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
 use authz_sql::Ident;
 use authz_sql::MEMBERS;
@@ -25,6 +29,8 @@ pub struct Config {
     pub existing_schemas: BTreeSet<Ident>,
     /// What is said of single roles.
     pub roles: BTreeMap<Ident, RoleConfig>,
+    /// The access to declared tables that hand-written migrations give on purpose.
+    pub accept: Vec<Accept>,
 }
 
 /// `[roles.NAME]`

@@ -44,7 +44,10 @@ mod tests {
     use super::*;
 
     fn cut(text: &str) -> Vec<&str> {
-        statements(text).into_iter().map(|range| &text[range]).collect()
+        statements(text)
+            .into_iter()
+            .map(|range| text.get(range).unwrap())
+            .collect()
     }
 
     #[test]

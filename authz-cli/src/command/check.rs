@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::report::Report;
 use super::{CommandError, Outcome, count, read_models, shown};
+use crate::catalogue::OwnersRights;
 use crate::cli::Check;
 use crate::expand::{SeenBy, Unseen};
 use crate::folder::LOCK;
@@ -80,7 +81,7 @@ impl Report for Checked {
         if self.unseen.is_empty()
             && self.problems.is_empty()
             && self.pending.is_empty()
-            && self.shows.differences.is_empty()
+            && self.shows.is_fine()
         {
             Outcome::Fine
         } else {
@@ -134,6 +135,11 @@ impl Report for Checked {
         for difference in &self.shows.differences {
             difference.print("declared", "replayed", out)?;
         }
+        self.print_policies(out, err)?;
+        self.print_ways_back(out, err)?;
+        for OwnersRights { object, message } in &self.shows.owners_rights {
+            writeln!(err, "warning: {object}: {message}")?;
+        }
         for AsSuperuser { file, error } in &self.shows.as_superuser {
             writeln!(
                 err,
@@ -152,6 +158,58 @@ impl Report for Checked {
 }
 
 impl Checked {
+    fn print_policies(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        if !self.shows.refused.is_empty() {
+            writeln!(err, "PostgreSQL refuses what the models allow:\n")?;
+        }
+        for refused in &self.shows.refused {
+            match &refused.declared {
+                Some(place) => writeln!(out, "{} ({place})", refused.object)?,
+                None => writeln!(out, "{}", refused.object)?,
+            }
+            let role = match refused.role.as_str() {
+                "" => String::new(),
+                role => format!(" as {role}"),
+            };
+            writeln!(
+                out,
+                "    {}{role} fails: {}",
+                refused.command, refused.error.message
+            )?;
+            for (word, text) in refused.error.details() {
+                writeln!(out, "    {word}: {}", text.replace('\n', "\n        "))?;
+            }
+            if let Some(advice) = &refused.advice {
+                writeln!(out, "    {advice}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_ways_back(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        if !self.shows.ways_back.is_empty() {
+            writeln!(err, "a way back does not lead back:\n")?;
+        }
+        for way in &self.shows.ways_back {
+            writeln!(out, "{}\n    {}", way.file.display(), way.message)?;
+            if let Some(failure) = &way.failure {
+                writeln!(out, "    {}", failure.to_string().replace('\n', "\n    "))?;
+            }
+            for difference in &way.differences {
+                difference.print("before", "after", out)?;
+            }
+        }
+        if !self.shows.without_down.is_empty() {
+            let files: Vec<String> = self.shows.without_down.iter().map(|file| shown(file)).collect();
+            writeln!(
+                err,
+                "note: no way back, so that none was tried: {}",
+                files.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
     fn summary(&self) -> String {
         let policies = match self.policies {
             1 => "1 policy".to_owned(),

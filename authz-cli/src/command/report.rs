@@ -106,9 +106,8 @@ impl<'a> ErrorReport<'a> {
 }
 
 fn failure(error: &CommandError) -> Option<&Failure> {
-    let replay = match error {
-        CommandError::Replay(error) | CommandError::Drift(DriftError::Replay(error)) => error,
-        _ => return None,
+    let (CommandError::Replay(replay) | CommandError::Drift(DriftError::Replay(replay))) = error else {
+        return None;
     };
     match replay {
         ReplayError::Failed(failure) | ReplayError::Declared(failure) => Some(failure),

@@ -1,9 +1,10 @@
 //! The migration files, applied one by one as sqlx applies them, and what went wrong in which statement of which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use authz_schema::schema::TableName;
 use authz_sql::script;
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::ReplayError;
 use super::ground::Ground;
-use crate::catalogue::run;
+use crate::catalogue::{all_tables, made, run};
 use crate::folder::{Folder, is_generated};
 use crate::places::{Place, Places};
 use crate::project::SqlxSettings;
@@ -131,6 +132,10 @@ pub(crate) struct Runner<'a> {
     pub(crate) connection: PgConnection,
     /// The files that needed a superuser.
     pub(crate) as_superuser: Vec<AsSuperuser>,
+    /// The ids of the columns, constraints, indexes and triggers that hand-written files made.
+    pub(crate) by_hand: BTreeSet<String>,
+    /// The tables that were there before the first file: the platform's.
+    pub(crate) brought: BTreeSet<TableName>,
 }
 
 impl Runner<'_> {
@@ -140,6 +145,7 @@ impl Runner<'_> {
             self.connection.create_schema_if_not_exists(namespace).await?;
         }
         let table = self.settings.table_name();
+        self.brought = all_tables(&mut self.connection, table).await?;
         Ok(self.connection.ensure_migrations_table(table).await?)
     }
 
@@ -148,6 +154,20 @@ impl Runner<'_> {
         let closed = self.connection.close().await;
         closed.map_err(|error| ReplayError::Database(error.into()))?;
         Ok(self.as_superuser)
+    }
+
+    /// The ids of what there is.
+    pub(crate) async fn made(&mut self) -> Result<BTreeSet<String>, ReplayError> {
+        made(&mut self.connection).await.map_err(ReplayError::Database)
+    }
+
+    /// Notes what hand-written files made since then.
+    pub(crate) async fn note_by_hand(&mut self, before: Option<BTreeSet<String>>) -> Result<(), ReplayError> {
+        if let Some(before) = before {
+            let after = self.made().await?;
+            self.by_hand.extend(after.difference(&before).cloned());
+        }
+        Ok(())
     }
 
     /// Runs a file.

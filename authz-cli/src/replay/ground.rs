@@ -56,10 +56,6 @@ impl<'s> Ground<'s> {
         if self.ordinary { OWNER } else { "postgres" }
     }
 
-    pub(crate) fn server(&self) -> &'s Server {
-        self.server
-    }
-
     /// A new database of the owner, with what the platform brings and nothing else.
     pub(crate) async fn database(&self, name: &str) -> Result<PgConnection, ServerError> {
         let mut admin = self.admin("postgres").await?;
@@ -76,11 +72,16 @@ impl<'s> Ground<'s> {
         if let Some(sql) = brings {
             let mut admin = self.admin(name).await?;
             run(&mut admin, sql).await?;
-            run(
-                &mut admin,
-                &format!("GRANT USAGE ON SCHEMA auth TO {}", self.owner()),
-            )
-            .await?;
+            // What the platform lets the one do who migrates.
+            let owner = self.owner();
+            if self.platform == Platform::Supabase {
+                let lets = format!(
+                    "GRANT ALL ON ALL TABLES IN SCHEMA auth, storage, realtime TO {owner};\n\
+                     ALTER TABLE storage.buckets OWNER TO {owner};\nALTER TABLE storage.objects OWNER TO {owner};\n\
+                     ALTER TABLE realtime.messages OWNER TO {owner};\nALTER PUBLICATION supabase_realtime OWNER TO {owner};"
+                );
+                run(&mut admin, &lets).await?;
+            }
         }
         self.connect(name).await
     }
@@ -112,6 +113,26 @@ impl<'s> Ground<'s> {
         let options: PgConnectOptions = self.server.url(database).parse()?;
         // What is parallel in a database of no rows costs more than it gives.
         Ok(options.options([("max_parallel_workers_per_gather", "0")]))
+    }
+
+    /// Drops databases and all roles that migrations made, so that these can run again as on a new server.
+    pub(crate) async fn reset(&self, databases: &[&str]) -> Result<(), ServerError> {
+        let mut admin = self.admin("postgres").await?;
+        for database in databases {
+            run(&mut admin, &format!("DROP DATABASE {database} WITH (FORCE)")).await?;
+        }
+        let kept: Vec<&str> = self.platform.roles().iter().copied().chain([OWNER]).collect();
+        // Those below are the server's own (src/include/access/transam.h, FirstNormalObjectId).
+        let roles: Vec<String> = sqlx::query_scalar(
+            "SELECT quote_ident(rolname) FROM pg_roles WHERE oid >= 16384 AND rolname <> ALL ($1) ORDER BY oid DESC",
+        )
+        .bind(kept)
+        .fetch_all(&mut admin)
+        .await?;
+        if !roles.is_empty() {
+            run(&mut admin, &format!("DROP ROLE {}", roles.join(", "))).await?;
+        }
+        Ok(())
     }
 
     /// Makes the owner a superuser, or takes it back. Running sessions notice it at once.

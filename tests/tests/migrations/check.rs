@@ -1,5 +1,10 @@
 //! `cargo authz check`: what it passes, and what it finds.
 
+mod by_hand;
+mod policies;
+mod replayed;
+mod ways_back;
+
 use std::fs;
 
 use authz_cli::command::{CommandError, Outcome};

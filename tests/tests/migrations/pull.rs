@@ -1,5 +1,6 @@
 //! `cargo authz pull`: models of our own databases come back as they were, those of others with a report.
 
+mod adoption;
 mod foreign;
 
 use std::process::{Command, Stdio};

@@ -162,35 +162,75 @@ pub(crate) async fn objects<'a>(
     read(connection, wanted, lists).await
 }
 
-/// All objects of a database but those of the system, of extensions, and the table of sqlx.
-pub(crate) async fn everything(
-    connection: &mut PgConnection,
-    wanted: Wanted<'_>,
-    bookkeeping: &str,
-) -> Result<Objects, ServerError> {
-    let tables = all_tables(connection, bookkeeping).await?;
-    without_search_path(connection).await?;
-    let others: Vec<Row> = sqlx::query_as(include_str!("catalogue/others.sql"))
-        .fetch_all(&mut *connection)
-        .await?;
-    let others: Objects = others.into_iter().map(object).collect();
-    let namespaces = others.values().filter_map(|object| object.namespace.clone());
-    let namespaces: BTreeSet<String> = namespaces.collect();
-    let enums: Vec<String> =
-        sqlx::query_scalar("SELECT oid::regtype::text FROM pg_type WHERE typtype = 'e' AND oid >= 16384")
+/// All objects of a database but those of the system, of extensions, and the table of sqlx; read again where they may have
+/// changed.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Everything {
+    pub(crate) objects: Objects,
+    stamps: BTreeMap<TableName, i64>,
+}
+
+impl Everything {
+    /// Reads what has changed since, or all of it. PostgreSQL writes another text for what nobody touched where something is
+    /// renamed, so that then all is read.
+    pub(crate) async fn read(
+        &self,
+        connection: &mut PgConnection,
+        wanted: Wanted<'_>,
+        bookkeeping: &str,
+        renamed: bool,
+    ) -> Result<Self, ServerError> {
+        let tables = all_tables(connection, bookkeeping).await?;
+        let stamps = stamps(connection).await?;
+        without_search_path(connection).await?;
+        let changed = |table: &&TableName| renamed || self.stamps.get(*table) != stamps.get(*table);
+        let read_again: BTreeSet<TableName> = tables.iter().filter(changed).cloned().collect();
+        let mut objects = self.objects.clone();
+        objects.retain(|_, object| {
+            let names = object.namespace.clone().zip(object.table.clone());
+            let table = names.and_then(|(namespace, name)| table_name(namespace, name));
+            object.is_of_table()
+                && table.is_some_and(|table| tables.contains(&table) && !read_again.contains(&table))
+        });
+        let others: Vec<Row> = sqlx::query_as(include_str!("catalogue/others.sql"))
             .fetch_all(&mut *connection)
             .await?;
-    let lists = Lists {
-        tables: tables.into_iter().collect(),
-        namespaces: namespaces.into_iter().collect(),
-        functions: Vec::new(),
-        enums,
-        claims: Vec::new(),
-    };
-    let mut all = read(connection, wanted, lists).await?;
-    all.extend(others);
-    run(connection, "RESET search_path").await?;
-    Ok(all)
+        let others: Objects = others.into_iter().map(object).collect();
+        let namespaces = others.values().filter_map(|object| object.namespace.clone());
+        let namespaces: BTreeSet<String> = namespaces.collect();
+        let enums: Vec<String> =
+            sqlx::query_scalar("SELECT oid::regtype::text FROM pg_type WHERE typtype = 'e' AND oid >= 16384")
+                .fetch_all(&mut *connection)
+                .await?;
+        let lists = Lists {
+            tables: read_again.into_iter().collect(),
+            namespaces: namespaces.into_iter().collect(),
+            functions: Vec::new(),
+            enums,
+            claims: Vec::new(),
+        };
+        objects.extend(read(connection, wanted, lists).await?);
+        objects.extend(others);
+        run(connection, "RESET search_path").await?;
+        Ok(Self { objects, stamps })
+    }
+}
+
+impl Object {
+    fn is_of_table(&self) -> bool {
+        !matches!(self.kind, Kind::Usage | Kind::Other)
+    }
+}
+
+/// A number for each table that is another one after each change of it.
+async fn stamps(connection: &mut PgConnection) -> Result<BTreeMap<TableName, i64>, ServerError> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(include_str!("catalogue/fingerprints.sql"))
+        .fetch_all(connection)
+        .await?;
+    let stamps = rows
+        .into_iter()
+        .filter_map(|(namespace, name, stamp)| Some((table_name(namespace, name)?, stamp)));
+    Ok(stamps.collect())
 }
 
 /// All tables but those of the system, of extensions, and the table of sqlx.

@@ -121,6 +121,10 @@ fn table(settled: Settled, model: &Table, report: &mut Report) -> (Vec<String>, 
 
 /// The policies of the database of which the model does not say all.
 fn unsaid(settled: &Settled, model: &Table) -> Vec<LivePolicy> {
+    // Without row security they bind nobody.
+    if !settled.table.row_security {
+        return Vec::new();
+    }
     let is_said = |wanted: &Wanted| {
         has(&model.policies, |policy| {
             (policy.command, policy.restrictive, &policy.roles)

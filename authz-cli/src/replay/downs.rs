@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files::{File, Runner, Step};
 use super::{Failure, ReplayError};
-use crate::catalogue::{Difference, Kind, Objects, Wanted, differences, everything, table_name};
+use crate::catalogue::{Difference, Everything, Kind, Objects, Wanted, differences, table_name};
 use crate::progress::{Progress, count, stage};
 
 /// A down file that does not lead back, or an up file that does not run after it.
@@ -46,21 +46,22 @@ pub(super) async fn ways_back(
         count(number, "migration")
     ));
     let mut progress = Progress::new(steps.len());
-    let mut state: Option<Objects> = None;
+    let table = runner.settings.table_name();
+    let mut state = Everything::default()
+        .read(&mut runner.connection, wanted, table, true)
+        .await
+        .map_err(ReplayError::Database)?;
     for step in steps {
         progress.step();
         let Some(down) = &step.down else {
             ways.missing.push(step.up.path.clone());
             runner.run(&step.up).await?;
-            state = None;
+            state = read(&mut runner, wanted, &state, &step.up).await?;
             continue;
         };
-        let before = match state.take() {
-            Some(state) => state,
-            None => read(&mut runner, wanted).await?,
-        };
+        let before = state;
         runner.run(&step.up).await?;
-        let after = read(&mut runner, wanted).await?;
+        let after = read(&mut runner, wanted, &before, &step.up).await?;
         if let Some(failure) = tried(&mut runner, down).await? {
             ways.wrong.push(WayBack {
                 file: down.path.clone(),
@@ -72,12 +73,12 @@ pub(super) async fn ways_back(
                 // Half of it may have run.
                 return Ok(ways);
             }
-            state = Some(after);
+            state = after;
             continue;
         }
-        let back = read(&mut runner, wanted).await?;
-        let mut left = differences(&before, &back);
-        left.retain(|difference| !is_meant(down, &before, wanted, difference));
+        let back = read(&mut runner, wanted, &after, down).await?;
+        let mut left = differences(&before.objects, &back.objects);
+        left.retain(|difference| !is_meant(down, &before.objects, wanted, difference));
         if !left.is_empty() {
             ways.wrong.push(WayBack {
                 file: down.path.clone(),
@@ -96,8 +97,8 @@ pub(super) async fn ways_back(
             });
             return Ok(ways);
         }
-        let again = read(&mut runner, wanted).await?;
-        let left = differences(&after, &again);
+        let again = read(&mut runner, wanted, &back, &step.up).await?;
+        let left = differences(&after.objects, &again.objects);
         if !left.is_empty() {
             ways.wrong.push(WayBack {
                 file: step.up.path.clone(),
@@ -106,14 +107,23 @@ pub(super) async fn ways_back(
                 differences: left,
             });
         }
-        state = Some(again);
+        state = again;
     }
     Ok(ways)
 }
 
-async fn read(runner: &mut Runner<'_>, wanted: Wanted<'_>) -> Result<Objects, ReplayError> {
+/// What there is after this file ran, in the place of what was there.
+async fn read(
+    runner: &mut Runner<'_>,
+    wanted: Wanted<'_>,
+    known: &Everything,
+    ran: &File,
+) -> Result<Everything, ReplayError> {
     let table = runner.settings.table_name();
-    everything(&mut runner.connection, wanted, table)
+    let text = ran.migration.sql.as_str().to_lowercase();
+    let renames = ["rename", "set schema"].iter().any(|words| text.contains(words));
+    known
+        .read(&mut runner.connection, wanted, table, renames)
         .await
         .map_err(ReplayError::Database)
 }

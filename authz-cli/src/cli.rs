@@ -48,6 +48,7 @@ Examples:
     cargo authz generate drop_notes --dry-run              print both files, write nothing
     cargo authz generate drop_notes --allow data-loss      consent where nobody can be asked
     cargo authz generate create_todos --expand             structs that macros or build scripts write
+    cargo authz generate --empty fill_due --on todos       a data migration, for your own statements
 
 Renamed a field? #[column(renamed_from = \"title\")] keeps the rows; without it, it is a drop and an add.";
 
@@ -59,7 +60,8 @@ Examples:
     cargo authz check --expand                the compiler sees the same structs as the scan
     cargo authz check --format json
 
-PostgreSQL is looked for in AUTHZ_POSTGRES_BIN, PATH, and where packages put it.";
+PostgreSQL is looked for in PATH and where packages put it; if there is none, it is downloaded once and kept. AUTHZ_POSTGRES decides
+otherwise: a directory, a major version, `installed` (never download) or `download`.";
 
 const DRIFT_HELP: &str = "\
 Examples:
@@ -68,6 +70,21 @@ Examples:
 
 Any role that may read the table of sqlx will do. Exits with 1 where the database is not what its migrations made; migrations that it
 does not have yet are said and no drift.";
+
+const STATUS_HELP: &str = "\
+Examples:
+    cargo authz status
+    cargo authz status --database-url postgres://reader@db.example.com/app
+    cargo authz status --format json
+
+Exits with 1 if a migration is pending or differs, or if the structs differ from the migrations.";
+
+const UNDO_HELP: &str = "\
+Examples:
+    cargo authz undo
+    cargo authz undo --force      also where no database can say that it does not have the migration
+
+The structs stay as they are: `cargo authz generate NAME` writes the migration anew.";
 
 const TOKEN_HELP: &str = "\
 Examples:
@@ -103,10 +120,23 @@ pub enum Command {
     /// and writes a reversible pair of files as sqlx reads them. Where nothing differs it writes nothing.
     #[command(after_help = GENERATE_HELP)]
     Generate(Generate),
+    /// Take back the newest migration, which no database has yet
+    ///
+    /// Deletes the files that the last `generate` wrote, and makes `authz.lock` what it was before. Refuses if the
+    /// database of `DATABASE_URL` has the migration.
+    #[command(after_help = UNDO_HELP)]
+    Undo(Undo),
+    /// Show which migrations the database has, and whether the structs differ from the migrations
+    ///
+    /// The database is that of `--database-url`, else of `DATABASE_URL` in the environment or in `.env`. It is
+    /// read only.
+    /// Without one, the migrations are listed all the same.
+    #[command(after_help = STATUS_HELP)]
+    Status(Status),
     /// Fail unless models, lock and migrations agree
     ///
-    /// Replays all migrations on a throwaway PostgreSQL server, made from the binaries on this machine, and compares
-    /// what they make with what the lock declares, in PostgreSQL's own normal form.
+    /// Replays all migrations on a throwaway PostgreSQL server, made from the binaries on this machine or from a download,
+    /// and compares what they make with what the lock declares, in PostgreSQL's own normal form.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
     /// Fail unless a live database is what the migrations made
@@ -155,6 +185,8 @@ impl Command {
             Self::Drift(arguments) => arguments.format,
             Self::Pull(arguments) => arguments.format,
             Self::Token(arguments) => arguments.format,
+            Self::Status(arguments) => arguments.format,
+            Self::Undo(arguments) => arguments.format,
             Self::Init(_) | Self::Sql(_) => Format::Text,
         }
     }
@@ -183,7 +215,47 @@ pub struct Generate {
     /// Consent to a hazard that is otherwise asked about on a terminal and refused elsewhere
     #[arg(long, value_name = "HAZARD", value_parser = consents())]
     pub allow: Vec<String>,
+    /// Write a migration for your own statements, which change data and not the schema
+    ///
+    /// Its statements fail where row security would hide rows from the owner of the tables, instead of touching 0 rows
+    /// without an error.
+    #[arg(long, conflicts_with_all = ["allow", "expand"])]
+    pub empty: bool,
+    /// With `--empty`: a table whose rows the statements read or write (repeatable)
+    #[arg(long, value_name = "TABLE", num_args = 1.., requires = "empty")]
+    pub on: Vec<String>,
     /// How to say what came of it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Which package, and where its migrations are.
+    #[command(flatten)]
+    pub project: ModelArgs,
+}
+
+/// `cargo authz undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// The database that must not have the migration [default: `DATABASE_URL` of the environment or of `.env`]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Take it back although no database could be asked, or although its files were edited
+    #[arg(long)]
+    pub force: bool,
+    /// How to say what was done
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Which package, and where its migrations are.
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+/// `cargo authz status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The database [default: `DATABASE_URL` of the environment or of `.env`]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// How to say what was found
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Which package, and where its migrations are.

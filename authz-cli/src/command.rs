@@ -7,14 +7,17 @@ mod init;
 mod pull;
 mod report;
 mod sql;
+mod status;
 mod token;
+mod undo;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use authz::SigningError;
 
+use crate::applied::AppliedError;
 use crate::cli::{Command, Format, ModelArgs};
 use crate::diagnostics::Diagnostic;
 use crate::drift::DriftError;
@@ -26,6 +29,8 @@ use crate::progress::count;
 use crate::project::{Project, ProjectError, ProjectOptions};
 use crate::pull::PullError;
 use crate::replay::ReplayError;
+use crate::undo::UndoError;
+use authz_migrate::migration::MigrationError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,20 @@ pub enum CommandError {
     /// The live database cannot be compared.
     #[error(transparent)]
     Drift(#[from] DriftError),
+    /// The database cannot be asked which migrations it has.
+    #[error(transparent)]
+    Applied(#[from] AppliedError),
+    /// The newest migration cannot be taken back.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    /// A data migration is asked for on a table that no migration declares.
+    #[error("no migration declares the table `{table}`{hint}")]
+    NoTable {
+        /// The name asked for.
+        table: String,
+        /// The name that was meant, or what to do.
+        hint: String,
+    },
     /// rustc cannot expand the package.
     #[error(transparent)]
     Expand(ExpandError),
@@ -106,6 +125,9 @@ pub enum CommandError {
     /// The terminal is gone.
     #[error("the output cannot be written")]
     Output(#[from] io::Error),
+    /// There is no migration from what the migrations so far declare to what the models do.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
     /// The models have mistakes.
     #[error("{} in the models", count(.0.len(), "mistake"))]
     Models(Vec<Diagnostic>),
@@ -138,6 +160,11 @@ pub fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         Command::Drift(arguments) => report::finish("drift", format, drift::run(arguments), out, err),
         Command::Pull(arguments) => report::finish("pull", format, pull::run(arguments), out, err),
         Command::Sql(arguments) => sql::run(arguments, out),
+        Command::Status(arguments) => report::finish("status", format, status::run(arguments), out, err),
+        Command::Undo(arguments) => {
+            let undone = undo::run(arguments, err);
+            report::finish("undo", format, undone, out, err)
+        }
         Command::Token(arguments) => report::finish("token", format, token::run(arguments), out, err),
     };
     if let (Format::Text, Err(CommandError::Models(diagnostics))) = (format, &result) {
@@ -171,7 +198,7 @@ pub fn exit_code(result: Result<Outcome, CommandError>, err: &mut dyn Write) -> 
 /// The package and what its models declare.
 fn read_models(arguments: &ModelArgs) -> Result<(Project, Folder, Models), CommandError> {
     let project = Project::find(&ProjectOptions::from(&arguments.package))?;
-    let folder = Folder::at(project.migrations.clone());
+    let folder = Folder::of(&project);
     let models = if arguments.expand {
         models::read_expanded(&project)
     } else {
@@ -189,6 +216,18 @@ fn print_diagnostics(diagnostics: &[Diagnostic], err: &mut dyn Write) -> io::Res
         }
     }
     Ok(())
+}
+
+/// Asks on a terminal. Elsewhere nobody can answer, and the answer is no.
+fn asked(question: &str, err: &mut dyn Write) -> io::Result<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(false);
+    }
+    write!(err, "{question} [y/N] ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// A path as the user would write it: relative to the current folder where it lies in it.

@@ -7,12 +7,19 @@ use std::path::{Path, PathBuf};
 
 use authz_migrate::migration::Migration;
 use authz_schema::lock::{Lock, LockError};
+use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
 use authz_sql::Ident;
 use authz_sql::QualifiedName;
 
+use crate::project::Project;
+use crate::record::{Record, RecordedPart, fingerprint};
+
 /// The lock's file name. sqlx ignores files that do not end in `.sql`.
 pub const LOCK: &str = "authz.lock";
+
+/// The folder of the records, in that of the package.
+pub const RECORDS: &str = "authz/undo";
 
 /// Why the folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +69,8 @@ pub enum FolderError {
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+    /// Where the records of `undo` are.
+    records: Option<PathBuf>,
 }
 
 /// A file that sqlx applies: `<version>_<name>.up.sql`, or `<version>_<name>.sql` of a migration without a way back.
@@ -99,10 +108,22 @@ impl MigrationFile {
 }
 
 impl Folder {
-    /// The folder at this path.
+    /// The folder of a package, with its records.
+    #[must_use]
+    pub fn of(project: &Project) -> Self {
+        Self {
+            path: project.migrations.clone(),
+            records: Some(project.root.join(RECORDS)),
+        }
+    }
+
+    /// The folder at this path, without records.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            records: None,
+        }
     }
 
     /// Where it is.
@@ -119,22 +140,42 @@ impl Folder {
     /// migration would create everything again.
     pub fn lock(&self) -> Result<Lock, FolderError> {
         let path = self.path.join(LOCK);
-        match fs::read_to_string(&path) {
-            Ok(text) => Lock::from_text(&text).map_err(|source| FolderError::Lock {
+        match self.lock_text()? {
+            Some(text) => Lock::from_text(&text).map_err(|source| FolderError::Lock {
                 path,
                 source: Box::new(source),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match self.generated()?.into_iter().next() {
-                    Some(migration) => Err(FolderError::LockMissing {
-                        path,
-                        migration: migration.file,
-                    }),
-                    None => Ok(Lock::default()),
-                }
-            }
-            Err(source) => Err(FolderError::Read { path, source }),
+            None => match self.generated()?.into_iter().next() {
+                Some(migration) => Err(FolderError::LockMissing {
+                    path,
+                    migration: migration.file,
+                }),
+                None => Ok(Lock::default()),
+            },
         }
+    }
+
+    /// The text of the lock, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`].
+    pub fn lock_text(&self) -> Result<Option<String>, FolderError> {
+        read_if_there(&self.path.join(LOCK))
+    }
+
+    /// The record of the migration whose last file this is, if there is one that can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`].
+    pub fn record(&self, stem: &str) -> Result<Option<Record>, FolderError> {
+        let Some(path) = self.record_path(stem) else {
+            return Ok(None);
+        };
+        let text = read_if_there(&path)?;
+        let record = text.and_then(|text| Record::from_text(&text));
+        Ok(record.filter(|record| record.name() == stem))
     }
 
     /// Writes all files of the migration and the lock, or none, and gives the migration's paths.
@@ -147,48 +188,99 @@ impl Folder {
         name: &str,
         migration: &Migration,
         schema: &Schema,
+        rings: Renames,
     ) -> Result<Vec<PathBuf>, FolderError> {
+        let before = self.lock_text()?;
+        let parent = match &before {
+            Some(_) => self.lock()?.last_migration,
+            None => None,
+        };
         let (first, digits) = self.next_version()?;
-        fs::create_dir_all(&self.path).map_err(|source| FolderError::Write {
-            path: self.path.clone(),
-            source,
-        })?;
         let mut files = Vec::new();
-        let mut last_migration = None;
+        let mut parts: Vec<RecordedPart> = Vec::new();
         for (version, part) in (first..).zip(&migration.parts) {
             let stem = format!("{version:0digits$}_{}", part.name(name));
-            for (direction, text) in [("up", &part.up), ("down", &part.down)] {
-                files.push((self.path.join(format!("{stem}.{direction}.sql")), text));
-            }
-            last_migration = Some(stem);
+            files.extend(self.pair(&stem, &part.up, &part.down));
+            parts.push(RecordedPart {
+                stem,
+                fingerprints: [fingerprint(&part.up), fingerprint(&part.down)],
+            });
         }
         let lock_path = self.path.join(LOCK);
         let lock = Lock {
             schema: schema.clone(),
-            last_migration,
+            last_migration: parts.last().map(|part| part.stem.clone()),
+            rings,
         };
         let lock = lock.to_text().map_err(|source| FolderError::Lock {
             path: lock_path.clone(),
             source: Box::new(source),
         })?;
         let written = files.iter().map(|(path, _)| path.clone()).collect();
-        // The lock goes last: it alone replaces a file.
-        files.push((lock_path, &lock));
-        let mut done: Vec<&Path> = Vec::new();
-        for (path, text) in &files {
-            if let Err(source) = replace(path, text) {
-                for path in done {
-                    // Best effort: the first error is the one to report.
-                    drop(fs::remove_file(path));
-                }
-                return Err(FolderError::Write {
-                    path: path.clone(),
-                    source,
-                });
-            }
-            done.push(path);
+        let record = Record::new(parts, parent, before.as_deref(), &lock);
+        if let Some(path) = self.record_path(record.name()) {
+            files.push((path, record.to_text()));
         }
+        // The lock goes last: it alone replaces a file.
+        files.push((lock_path, lock));
+        write_all(&files)?;
         Ok(written)
+    }
+
+    /// Writes a hand-written migration to begin with, later than all that are there, and gives its paths.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Write`], and nothing has changed.
+    pub fn write_by_hand(&self, name: &str, up: &str, down: &str) -> Result<Vec<PathBuf>, FolderError> {
+        let (version, digits) = self.next_version()?;
+        let files = self.pair(&format!("{version:0digits$}_{name}"), up, down);
+        write_all(&files)?;
+        Ok(files.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Makes the lock what it was before a migration, and removes the migration's files and its record. `lock` is the
+    /// text to write, `Some(None)` if there was no lock, and `None` if the lock stays as it is. Gives the removed files.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Write`]. What is then left can be taken back by the same call.
+    pub fn take_back(
+        &self,
+        stems: &[String],
+        lock: Option<Option<&str>>,
+    ) -> Result<Vec<PathBuf>, FolderError> {
+        let path = self.path.join(LOCK);
+        match lock {
+            Some(Some(text)) => write_all(&[(path, text.to_owned())])?,
+            Some(None) => drop(remove(&path)?),
+            None => {}
+        }
+        let mut removed = Vec::new();
+        for stem in stems {
+            for ending in ["up.sql", "down.sql", "sql"] {
+                let path = self.path.join(format!("{stem}.{ending}"));
+                if remove(&path)? {
+                    removed.push(path);
+                }
+            }
+        }
+        if let Some(path) = stems.last().and_then(|stem| self.record_path(stem)) {
+            remove(&path)?;
+        }
+        Ok(removed)
+    }
+
+    fn record_path(&self, stem: &str) -> Option<PathBuf> {
+        Some(self.records.as_ref()?.join(format!("{stem}.undo")))
+    }
+
+    /// A reversible pair.
+    fn pair(&self, stem: &str, up: &str, down: &str) -> [(PathBuf, String); 2] {
+        [("up", up), ("down", down)].map(|(direction, text)| {
+            let path = self.path.join(format!("{stem}.{direction}.sql"));
+            (path, text.to_owned())
+        })
     }
 
     /// The migrations, oldest first: the files that sqlx applies.
@@ -237,7 +329,12 @@ impl Folder {
         Ok(functions)
     }
 
-    fn read(&self, file: &str) -> Result<String, FolderError> {
+    /// The text of a file of the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Read`].
+    pub fn read(&self, file: &str) -> Result<String, FolderError> {
         let path = self.path.join(file);
         fs::read_to_string(&path).map_err(|source| FolderError::Read { path, source })
     }
@@ -276,7 +373,50 @@ impl Folder {
     }
 }
 
-/// Whether `cargo authz generate` wrote a file with this text.
+fn read_if_there(path: &Path) -> Result<Option<String>, FolderError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FolderError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Removes a file; `false` if it is not there.
+fn remove(path: &Path) -> Result<bool, FolderError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FolderError::Write {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Writes all files, or none if one of them but the last fails.
+fn write_all(files: &[(PathBuf, String)]) -> Result<(), FolderError> {
+    let mut done: Vec<&Path> = Vec::new();
+    for (path, text) in files {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if let Err(source) = fs::create_dir_all(folder).and_then(|()| replace(path, text)) {
+            for path in done {
+                // Best effort: the first error is the one to report.
+                drop(fs::remove_file(path));
+            }
+            return Err(FolderError::Write {
+                path: path.clone(),
+                source,
+            });
+        }
+        done.push(path);
+    }
+    Ok(())
+}
+
+/// Whether `cargo authz generate` wrote this text from models.
 pub(crate) fn is_generated(text: &str) -> bool {
     text.contains(authz_migrate::migration::HEADER)
 }
@@ -369,9 +509,12 @@ mod tests {
 
     #[test]
     fn a_failed_write_leaves_the_folder_as_it_was() {
-        let (dir, folder) = folder(&[]);
-        // A folder in the lock's place cannot be replaced by a file.
-        fs::create_dir(dir.path().join(LOCK)).unwrap();
+        let (dir, folder) = folder(&["notes.txt"]);
+        let folder = Folder {
+            // A file where the folder of the records would be.
+            records: Some(dir.path().join("notes.txt/undo")),
+            ..folder
+        };
         let part = |suffix: &str| Part {
             suffix: suffix.into(),
             up: "a".into(),
@@ -380,11 +523,12 @@ mod tests {
         let migration = Migration {
             parts: vec![part(""), part("validate")],
             hazards: Vec::new(),
+            rings: Renames::default(),
         };
         assert!(matches!(
-            folder.write("x", &migration, &Schema::default()),
+            folder.write("x", &migration, &Schema::default(), Renames::default()),
             Err(FolderError::Write { .. })
         ));
-        assert_eq!(folder.file_names().unwrap(), [LOCK]);
+        assert_eq!(folder.file_names().unwrap(), ["notes.txt"]);
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the migrations and the lock tell one story: what merges of branches do to a folder, which no text of SQL says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -86,8 +87,8 @@ pub fn problems(folder: &Folder, lock: &Lock) -> Result<Vec<Problem>, FolderErro
             kind: ProblemKind::Missing,
             file: last.clone(),
             message: format!(
-                "is what `{LOCK}` names as its last migration, and no such file is there; restore it, or write its new \
-                 name into `{LOCK}` if it was renamed"
+                "is what `{LOCK}` names as its last migration, and no such file is there; restore it, or run `cargo authz \
+                 undo` to take the rest of it back, or write its new name into `{LOCK}` if it was renamed"
             ),
         });
         return Ok(problems);
@@ -159,8 +160,54 @@ pub fn problems_since(folder: &Folder, base: &str) -> Result<Vec<Problem>, BaseE
     Ok(folder.migrations()?.iter().filter_map(problem).collect())
 }
 
-const AGAIN: &str = "take `authz.lock` of the branch that it is merged into, delete the file with its `.down.sql`, and \
-                     `cargo authz generate` it again (a hand-written one: give it a later version)";
+/// The lock that git has for exactly these migrations of ours: of the newest commit of this branch that has all files of
+/// `present` and none of `absent`. `None` without git or such a commit.
+///
+/// # Errors
+///
+/// [`BaseError::Git`] where git breaks off.
+pub fn lock_of(
+    folder: &Folder,
+    present: &BTreeSet<&str>,
+    absent: &BTreeSet<&str>,
+) -> Result<Option<String>, BaseError> {
+    let git = Git {
+        folder: folder.path(),
+    };
+    let commits = match git.run(&["log", "--full-history", "--format=%H", "--", LOCK]) {
+        Ok(Ok(commits)) => commits,
+        // The folder is in no repository, or that has no commit.
+        Ok(Err(_)) | Err(BaseError::NoGit(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for commit in commits.lines() {
+        let names = git.names(&["ls-tree", "-z", "--name-only", commit])?;
+        let mut files = Vec::new();
+        for name in names {
+            files.extend(MigrationFile::of(name)?);
+        }
+        let stems: BTreeSet<&str> = files.iter().map(MigrationFile::stem).collect();
+        if !present.is_subset(&stems) || !absent.is_disjoint(&stems) {
+            continue;
+        }
+        let Ok(text) = git.run(&["show", &format!("{commit}:./{LOCK}")])? else {
+            continue;
+        };
+        // git prints the file as it is, and `run` trims it.
+        let text = format!("{text}\n");
+        let last = match Lock::from_text(&text) {
+            Ok(lock) => lock.last_migration,
+            Err(_) => continue,
+        };
+        if last.is_none_or(|last| present.contains(last.as_str())) {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+const AGAIN: &str = "take `authz.lock` of the branch that it is merged into, run `cargo authz undo`, and `cargo authz \
+                     generate` it again (a hand-written one: give it a later version)";
 
 impl MigrationFile {
     fn problem(&self, kind: ProblemKind, message: String) -> Problem {

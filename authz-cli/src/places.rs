@@ -93,7 +93,9 @@ impl Places {
             };
             let asks = parsed.table.policies.iter().find(|policy| {
                 let texts = policy.using.iter().chain(&policy.with_check);
-                texts.into_iter().any(|text| words::names(text, &function))
+                texts
+                    .into_iter()
+                    .any(|text| words::names(text.as_str(), &function))
             });
             if let Some(place) = asks.and_then(|policy| policies.get(&policy.name)) {
                 self.others.entry(function).or_insert_with(|| place.clone());

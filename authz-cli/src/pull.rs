@@ -14,7 +14,7 @@ mod types;
 
 use std::path::Path;
 
-use authz_migrate::migration;
+use authz_migrate::migration::{self, MigrationError};
 use authz_schema::config::{Config, Platform};
 use authz_schema::declare::Declarations;
 use authz_schema::schema::{EnumType, Schema, Table};
@@ -58,6 +58,9 @@ pub enum PullError {
     /// The catalogue cannot be read.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// There is no order of statements that makes the database what the models say.
+    #[error(transparent)]
+    Plan(MigrationError),
     /// What the lock declares cannot be made on a throwaway server.
     #[error(
         "what the lock declares cannot be made on a throwaway server, so that its texts cannot be found again"
@@ -177,7 +180,7 @@ async fn known(options: &Options<'_>) -> Result<Known, PullError> {
         Err(_alone) => {
             replay::remake(&mut database, options.lock, replay.places)
                 .await
-                .map_err(|error| PullError::Lock(ReplayError::Declared(error)))?;
+                .map_err(PullError::Lock)?;
             introspect::read(&mut database, &[]).await?
         }
     };
@@ -190,8 +193,9 @@ async fn known(options: &Options<'_>) -> Result<Known, PullError> {
 
 /// The catalogue of an empty database with what the lock declares.
 async fn declared(ground: &Ground<'_>, name: &str, lock: &Schema) -> Result<Catalogue, PullError> {
+    let script = migration::script(lock).map_err(PullError::Plan)?;
     let mut connection = ground.database(name).await.map_err(PullError::Database)?;
-    sqlx::raw_sql(AssertSqlSafe(migration::script(lock)))
+    sqlx::raw_sql(AssertSqlSafe(script))
         .execute(&mut connection)
         .await
         .map_err(failed)?;
@@ -253,7 +257,7 @@ fn write(
         source: source_of(&file, &parts, &findings),
         schema,
         findings,
-        align: align.statements(),
+        align: align.statements().map_err(PullError::Plan)?,
     })
 }
 

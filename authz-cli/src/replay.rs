@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use authz_migrate::migration::MigrationError;
 use authz_schema::config::Config;
 use authz_schema::schema::Schema;
 use authz_throwaway::{Binaries, Server};
@@ -63,6 +64,9 @@ pub enum ReplayError {
     /// What the lock declares cannot be created.
     #[error("what the lock declares cannot be created: {0}")]
     Declared(Box<Failure>),
+    /// There is no order of statements that makes what the lock declares.
+    #[error(transparent)]
+    Plan(MigrationError),
     /// The throwaway server fails.
     #[error("the throwaway server failed")]
     Database(#[source] ServerError),
@@ -151,9 +155,7 @@ pub fn compare(replay: Replay<'_>, lock: &Schema) -> Result<Replayed, ReplayErro
             .copy("replayed", "declared")
             .await
             .map_err(ReplayError::Database)?;
-        remake(&mut copy, lock, replay.places)
-            .await
-            .map_err(ReplayError::Declared)?;
+        remake(&mut copy, lock, replay.places).await?;
         let declared = read(&mut copy).await?;
         let known = access::Known {
             lock,

@@ -57,7 +57,7 @@ impl Authz {
     ///
     /// # async fn example(database_url: &str) -> Result<(), authz::ConnectError> {
     /// let authz = Authz::builder()
-    ///     .issuer(Issuer::clerk("https://clerk.example.com").audience("todos"))
+    ///     .issuer(Issuer::clerk("https://clerk.example.com").authorized_party("https://example.com"))
     ///     .connect(database_url)
     ///     .await?;
     /// # Ok(())

@@ -7,10 +7,15 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use sqlx::postgres::PgConnectOptions;
 
+use crate::error::debug_is_message;
 use crate::issuer::IssuerProblem;
 
+debug_is_message!(ConnectError);
+
 /// Why [`connect`](crate::Builder::connect) refuses to go on.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is its message with those of its sources, because a `main` that returns it prints that.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No issuer was given, so no token could ever be good.

@@ -2,8 +2,37 @@
 
 use std::fmt;
 
+/// Makes the `Debug` form of errors the message with those of its sources. A `main` that returns an error prints that form, and an
+/// `unwrap` too: the name of a variant would hide what to do.
+macro_rules! debug_is_message {
+    ($($error:ty),+) => {$(
+        impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                crate::error::write_chain(self, f)
+            }
+        }
+    )+};
+}
+
+pub(crate) use debug_is_message;
+
+debug_is_message!(Error, Outage, CommitError);
+
+/// Writes an error and its sources, the outermost first.
+pub(crate) fn write_chain(error: &dyn std::error::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}
+
 /// Why a request has no transaction. [`Error::status`] is the HTTP status that fits.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form is its message with those of its sources.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The token proves nothing: 401. The reason is for logs; a client should learn no more than that.
@@ -13,7 +42,7 @@ pub enum Error {
     #[error("the role that the token asks for is not allowed")]
     Forbidden,
     /// It cannot be decided or done now, and may be later: 503.
-    #[error("{0}")]
+    #[error(transparent)]
     Unavailable(Outage),
 }
 
@@ -52,7 +81,7 @@ impl Error {
 }
 
 /// What a request would need and does not have at the moment.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Outage {
     /// The issuer's keys could not be fetched, or those that were are too old to be trusted.
@@ -132,7 +161,7 @@ impl fmt::Display for Reason {
 }
 
 /// Why a commit was none.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
     /// A statement had failed, so the transaction was rolled back as a whole. sqlx's own `commit` says `Ok` here.
@@ -146,4 +175,53 @@ pub enum CommitError {
     /// the connection broke, and it is unknown whether something was.
     #[error("the database did not confirm the commit")]
     Database(#[source] sqlx::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConnectError, IssuerProblem};
+
+    /// What `main` prints when it returns the error.
+    fn returned(error: impl std::error::Error + 'static) -> String {
+        let error: Box<dyn std::error::Error> = Box::new(error);
+        format!("{error:?}")
+    }
+
+    #[test]
+    fn a_main_that_returns_an_error_prints_what_happened_and_what_to_do() {
+        let missing = ConnectError::MissingRole {
+            role: "authenticated".to_owned(),
+        };
+        assert_eq!(
+            returned(missing),
+            "the role `authenticated` does not exist; run the migrations, or `CREATE ROLE authenticated NOLOGIN`"
+        );
+        let issuer = ConnectError::Issuer {
+            iss: "https://login.example.com".to_owned(),
+            problem: IssuerProblem::NoAudience,
+        };
+        assert!(
+            returned(issuer)
+                .starts_with("issuer `https://login.example.com`: no audience is given; call `audience`")
+        );
+        assert_eq!(
+            returned(ConnectError::Database(sqlx::Error::PoolTimedOut)),
+            format!("cannot connect to the database: {}", sqlx::Error::PoolTimedOut)
+        );
+    }
+
+    #[test]
+    fn an_outage_names_its_source_once() {
+        let error = Error::Unavailable(Outage::Database(sqlx::Error::PoolClosed));
+        assert_eq!(error.to_string(), "the database gave no transaction");
+        assert_eq!(
+            returned(error),
+            format!("the database gave no transaction: {}", sqlx::Error::PoolClosed)
+        );
+        assert_eq!(
+            returned(Error::Rejected(Reason::Expired)),
+            "the token is rejected: it has expired"
+        );
+    }
 }

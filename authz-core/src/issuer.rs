@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::error::debug_is_message;
 use crate::verify::{Audience, BadSet, Key, KeySource, Rules, TokenType, TrustedIssuer};
 
 /// An issuer whose tokens are accepted, with its audience and its keys.
@@ -15,7 +16,7 @@ use crate::verify::{Audience, BadSet, Key, KeySource, Rules, TokenType, TrustedI
 /// ```
 /// use authz::Issuer;
 ///
-/// let clerk = Issuer::clerk("https://clerk.example.com").audience("todos");
+/// let clerk = Issuer::clerk("https://clerk.example.com").authorized_party("https://example.com");
 /// let own = Issuer::new("https://login.example.com")
 ///     .audience("todos")
 ///     .jwks_url("https://login.example.com/keys.json");
@@ -49,8 +50,10 @@ enum Source {
     Discovery,
 }
 
+debug_is_message!(IssuerProblem);
+
 /// What is wrong with a configured issuer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerProblem {
     /// Neither an audience was given nor was every audience allowed.

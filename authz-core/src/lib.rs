@@ -8,7 +8,7 @@
 //!
 //! # async fn example(database_url: &str, bearer_token: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! let authz = Authz::builder()
-//!     .issuer(Issuer::clerk("https://clerk.example.com").audience("todos"))
+//!     .issuer(Issuer::clerk("https://clerk.example.com").authorized_party("https://example.com"))
 //!     .connect(database_url)
 //!     .await?;
 //!

@@ -14,6 +14,8 @@ use jsonwebtoken::EncodingKey;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::error::debug_is_message;
+
 /// The least bytes of an RSA modulus: 2048 bits, as for keys that verify.
 const MIN_RSA: usize = 256;
 
@@ -51,8 +53,10 @@ enum Pair {
     Rs256(RsaKeyPair),
 }
 
+debug_is_message!(SigningError);
+
 /// Why there is no key or no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SigningError {
     /// The text is no private key that signs tokens.

@@ -7,6 +7,7 @@ use serde::de::value::MapDeserializer;
 use serde_json::Value;
 
 use crate::claims::Claims;
+use crate::error::debug_is_message;
 
 /// A struct of claims. Implemented by `#[derive(Claims)]`.
 ///
@@ -34,8 +35,10 @@ pub trait TypedClaims {
     const NAMES: &'static [&'static str];
 }
 
+debug_is_message!(ClaimError);
+
 /// Why the claims of a token are not those that a struct expects. It names the claim, and never its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
     /// The token does not have a claim that the struct cannot be without.

@@ -26,8 +26,6 @@ pub struct SchemaDiff<'a> {
     pub old: &'a Schema,
     /// The schema after.
     pub new: &'a Schema,
-    /// The schema before with its own names, which tell the namespaces that were there.
-    pub(crate) before: &'a Schema,
     /// Session roles; never `Changed`.
     pub session_roles: Vec<Delta<'a, Ident>>,
     /// What is said of single roles.
@@ -77,7 +75,6 @@ impl<'a> SchemaDiff<'a> {
         Self {
             old,
             new,
-            before: old,
             session_roles: pair(&old.session_roles, &new.session_roles, |role| role),
             roles: pair(old.roles.values(), new.roles.values(), |role| &role.name),
             enums: pair(old.enums.values(), new.enums.values(), |item| &item.name),
@@ -91,12 +88,6 @@ impl<'a> SchemaDiff<'a> {
             altered: altered.collect(),
             tables,
         }
-    }
-
-    /// The same, where the old schema had other names before.
-    #[must_use]
-    pub(crate) fn renamed_from(self, before: &'a Schema) -> Self {
-        Self { before, ..self }
     }
 
     /// Whether the schemas are the same but for the order of columns.

@@ -4,11 +4,17 @@
 
 mod auth;
 mod claims;
+mod deps;
 pub mod diff;
 pub mod hazard;
 pub mod migration;
-mod phases;
+mod names;
+mod object;
 pub mod plan;
-mod renames;
 mod render;
-mod spelling;
+mod statement;
+mod texts;
+mod world;
+mod write;
+
+pub use self::world::RenameError;

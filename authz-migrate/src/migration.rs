@@ -1,14 +1,19 @@
 //! The text of migration files, as sqlx reads them.
 
-use crate::diff::SchemaDiff;
-use crate::hazard::{Hazard, HazardKind};
-use crate::phases::{self, Phase, Phases};
-use crate::plan::Plan;
-use crate::renames::Renaming;
-use crate::spelling;
+use std::fmt;
+
 use authz_schema::config::LockTimeout;
 use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
+
+use crate::diff::SchemaDiff;
+use crate::hazard::{Hazard, HazardKind};
+use crate::plan::{
+    Level, Mode, Node, PlanError, Planned, UNCHECKED_BODIES, from_nothing, names_at_start, plan, write_all,
+};
+use crate::statement::{Statement, Validation};
+use crate::texts::Catalog;
+use crate::world::{RenameError, World};
 
 /// What each file that we write says of itself, in its first line or after `-- no-transaction`.
 pub const HEADER: &str = "-- Written by `cargo authz generate`. Once it has run somewhere, do not edit it.\n";
@@ -23,6 +28,9 @@ pub struct Migration {
     pub parts: Vec<Part>,
     /// The dangers of the way there.
     pub hazards: Vec<Hazard>,
+    /// The renames that go round in a ring. Once they are done, nothing but the lock tells it: the attributes still stand, and
+    /// both names are there.
+    pub rings: Renames,
 }
 
 /// A reversible pair: what `<version>_<name>.up.sql` and `.down.sql` hold.
@@ -36,60 +44,84 @@ pub struct Part {
     pub down: String,
 }
 
+/// Why there is no migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MigrationError {
+    /// Renames contradict each other, or what the migrations so far declare.
+    Renames(Vec<RenameError>),
+    /// No order of statements can make the change.
+    Plan(PlanError),
+}
+
+impl fmt::Display for MigrationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan(error) => error.fmt(f),
+            Self::Renames(errors) => {
+                for (number, error) in errors.iter().enumerate() {
+                    if number > 0 {
+                        f.write_str("\n")?;
+                    }
+                    error.fmt(f)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for MigrationError {}
+
+/// One file.
+#[derive(Debug)]
+struct File {
+    /// What tells it from the other files of the migration.
+    suffix: String,
+    up: Vec<String>,
+    down: Vec<String>,
+    /// Whether a transaction surrounds the statements. Without one there is one statement each way.
+    in_transaction: bool,
+}
+
 impl Migration {
     /// The migration between two schemas, or `None` where nothing differs.
-    #[must_use]
-    pub fn between(old: &Schema, new: &Schema) -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::Plan`] where statements wait for each other.
+    pub fn between(old: &Schema, new: &Schema) -> Result<Option<Self>, MigrationError> {
         Self::with_renames(old, new, &Renames::default(), &LockTimeout::default())
     }
 
     /// The migration between two schemas in which some tables and columns have other names than before.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError::Renames`] for renames that cannot be meant; [`MigrationError::Plan`] where statements wait for each
+    /// other.
     pub fn with_renames(
         old: &Schema,
         new: &Schema,
         renames: &Renames,
         lock_timeout: &LockTimeout,
-    ) -> Option<Self> {
-        let renames = Renaming::pending(renames, old);
-        let new = &spelling::kept(&renames.apply(old, new).0, new);
-        let (renamed, statements) = renames.apply(old, new);
-        let whole = SchemaDiff::of(&renamed, new);
-        if statements.is_empty() && whole.is_empty() {
-            return None;
+    ) -> Result<Option<Self>, MigrationError> {
+        let World { old, new, rings } = World::of(old, new, renames).map_err(MigrationError::Renames)?;
+        let nothing = old.names == new.names && SchemaDiff::of(&old.schema, &new.schema).is_empty();
+        if nothing {
+            return Ok(None);
         }
-        let (asked, old) = (old, &phases::with_enum_values(old, new));
-        let values = Phase {
-            suffix: "enum_values".to_owned(),
-            up: statements_of(&Plan::of(&SchemaDiff::of(asked, old))),
-            down: statements_of(&Plan::of(&SchemaDiff::of(old, asked))),
-            in_transaction: true,
-        };
-        let (renamed, _) = renames.apply(old, new);
-        let Phases { main, later } = Phases::of(&SchemaDiff::of(&renamed, new));
-        let (renamed, statements) = renames.apply(old, &main);
-        let up = Plan::validated_later(&SchemaDiff::of(&renamed, &main).renamed_from(old)).after(statements);
-        let (back, statements) = renames.inverted().apply(&main, old);
-        let down = Plan::of(&SchemaDiff::of(&back, old).renamed_from(&main)).after(statements);
-
-        // What waits for a later file blocks nobody; all else is dangerous wherever it stands.
-        let blocks = |hazard: &Hazard| hazard.kind == HazardKind::BlocksWrites;
-        let mut hazards = Plan::of(&whole).hazards;
-        hazards.retain(|hazard| !blocks(hazard));
-        hazards.extend(up.hazards.iter().filter(|hazard| blocks(hazard)).cloned());
-        hazards.extend(renames.hazards());
-        hazards.sort();
-
-        let first = Phase {
-            suffix: String::new(),
-            up: statements_of(&up),
-            down: statements_of(&down),
-            in_transaction: true,
-        };
-        let mut phases: Vec<Phase> = [values, first].into_iter().chain(later).collect();
-        phases.retain(|phase| !phase.up.is_empty() || !phase.down.is_empty());
-        let count = phases.len();
-        let parts = phases.into_iter().enumerate().map(|(number, phase)| {
+        let there = plan(&old, &new, Mode::Staged).map_err(MigrationError::Plan)?;
+        let back = |from, to| plan(from, to, Mode::Plain).map_err(MigrationError::Plan);
+        let before_values = back(&there.after_values, &there.old)?;
+        let back = back(&there.after_main, &there.after_values)?;
+        let mut files = files(&there, &before_values, &back);
+        if files.len() > 1 {
+            files.retain(|file| !file.up.is_empty() || !file.down.is_empty());
+        }
+        let hazards = there.hazards.clone();
+        let count = files.len();
+        let parts = files.into_iter().enumerate().map(|(number, file)| {
             let (mut up_notes, mut down_notes) = (Vec::new(), Vec::new());
             if count > 1 {
                 up_notes.push(format!("Part {} of {count}.", number + 1));
@@ -98,23 +130,191 @@ impl Migration {
             // What the migration as a whole does is said where it begins.
             if number == 0 {
                 up_notes.extend(hazards.iter().map(|hazard| format!("hazard {hazard}")));
-                down_notes.extend(cannot_restore(&hazards, &down));
+                down_notes.extend(cannot_restore(&hazards, &back));
             }
-            let lock_timeout = phase.in_transaction.then_some(lock_timeout);
-            if phase.down.is_empty() {
+            let lock_timeout = file.in_transaction.then_some(lock_timeout);
+            if file.down.is_empty() {
                 down_notes.push("There is nothing to undo.".to_owned());
             }
             Part {
-                suffix: if count > 1 { phase.suffix } else { String::new() },
-                up: text(&up_notes, &phase.up, lock_timeout),
-                down: text(&down_notes, &phase.down, lock_timeout),
+                suffix: if count > 1 { file.suffix } else { String::new() },
+                up: text(&up_notes, &file.up, lock_timeout),
+                down: text(&down_notes, &file.down, lock_timeout),
             }
         });
-        Some(Self {
+        Ok(Some(Self {
             parts: parts.collect(),
             hazards,
-        })
+            rings,
+        }))
     }
+}
+
+/// The files of a plan, in order, with the plans back to the state before the values and before the main file.
+fn files(there: &Planned, before_values: &Planned, back: &Planned) -> Vec<File> {
+    let (old_catalog, catalog) = (Catalog::of(&there.old.schema), Catalog::of(&there.new.schema));
+    let mut names = names_at_start(&there.old, &there.new);
+    let of = |level: Level| there.nodes.iter().filter(move |node| node.level == level);
+    let mut up = |nodes: Vec<&Node>, unchecked: bool| {
+        let mut sentences = write_all(nodes, &mut names, &there.new.names, &catalog);
+        if unchecked {
+            sentences.insert(0, UNCHECKED_BODIES.to_owned());
+        }
+        sentences
+    };
+    let mut files = vec![
+        File {
+            suffix: "enum_values".to_owned(),
+            up: up(of(Level::Values).collect(), false),
+            down: whole(before_values),
+            in_transaction: true,
+        },
+        File {
+            suffix: String::new(),
+            up: up(of(Level::Main).collect(), there.unchecked_bodies),
+            down: whole(back),
+            in_transaction: true,
+        },
+    ];
+    // What undoes a later file has the names that the main file leads to.
+    let mut before = there.after_main.names.clone();
+    let mut undo = |statements: Vec<Statement>| {
+        let mut sentences = Vec::new();
+        for statement in statements {
+            let catalog = if matches!(
+                statement,
+                Statement::CreateIndex {
+                    concurrently: true,
+                    ..
+                }
+            ) {
+                &old_catalog
+            } else {
+                &catalog
+            };
+            sentences.extend(crate::write::write(&statement, &mut before, catalog));
+        }
+        sentences
+    };
+    for node in of(Level::Build) {
+        if let Statement::CreateIndex { table, index, .. } = &node.statement {
+            files.push(File {
+                suffix: suffix("index", index.name.as_str()),
+                down: undo(vec![Statement::DropIndex {
+                    table: table.clone(),
+                    index: index.name.clone(),
+                    concurrently: true,
+                }]),
+                up: up(vec![node], false),
+                in_transaction: false,
+            });
+        }
+    }
+    let proofs: Vec<&Node> = of(Level::Prove).collect();
+    if !proofs.is_empty() {
+        files.push(File {
+            suffix: "validate".to_owned(),
+            down: undo(unproven(&proofs, there)),
+            up: up(proofs, false),
+            in_transaction: true,
+        });
+    }
+    for node in of(Level::Sweep) {
+        let Statement::DropIndex {
+            table, index: name, ..
+        } = &node.statement
+        else {
+            continue;
+        };
+        let old = there.old.schema.tables.get(table);
+        let old = old.and_then(|old| old.indexes.iter().find(|known| known.name == *name));
+        if let Some(old) = old {
+            let named = there.after_main.names.index(table, name);
+            files.push(File {
+                suffix: suffix("drop_index", named.as_str()),
+                down: undo(vec![Statement::CreateIndex {
+                    table: table.clone(),
+                    index: old.clone(),
+                    concurrently: true,
+                }]),
+                up: up(vec![node], false),
+                in_transaction: false,
+            });
+        }
+    }
+    files
+}
+
+/// All statements of a plan in one file.
+fn whole(planned: &Planned) -> Vec<String> {
+    let catalog = Catalog::of(&planned.new.schema);
+    let mut names = names_at_start(&planned.old, &planned.new);
+    let mut sentences = write_all(&planned.nodes, &mut names, &planned.new.names, &catalog);
+    if planned.unchecked_bodies {
+        sentences.insert(0, UNCHECKED_BODIES.to_owned());
+    }
+    sentences
+}
+
+/// The way back from the file that proves what the ones before it prepared.
+fn unproven(proofs: &[&Node], there: &Planned) -> Vec<Statement> {
+    let mut back = Vec::new();
+    for node in proofs.iter().rev() {
+        if let Statement::UseIndex {
+            table,
+            old,
+            new,
+            index,
+        } = &node.statement
+        {
+            back.push(Statement::DropConstraint {
+                table: table.clone(),
+                constraint: new.name.clone(),
+            });
+            let built = there.nodes.iter().find_map(|node| match &node.statement {
+                Statement::CreateIndex {
+                    table: of,
+                    index: built,
+                    ..
+                } if of == table && built.name == *index => Some(built.clone()),
+                _ => None,
+            });
+            back.extend(built.map(|index| Statement::CreateIndex {
+                table: table.clone(),
+                index,
+                concurrently: false,
+            }));
+            let before = there.old.schema.tables.get(table).and_then(|before| {
+                let mut constraints = before.constraints.iter();
+                constraints.find(|known| Some(&known.name) == old.as_ref())
+            });
+            back.extend(before.map(|constraint| Statement::AddConstraint {
+                table: table.clone(),
+                constraint: constraint.clone(),
+                how: Validation::Now,
+            }));
+        }
+    }
+    for node in proofs {
+        if let Statement::ProvenNotNull { table, column, check } = &node.statement {
+            back.push(Statement::AddConstraint {
+                table: table.clone(),
+                constraint: crate::plan::not_null_check(check, column),
+                how: Validation::Later,
+            });
+            back.push(Statement::DropNotNull {
+                table: table.clone(),
+                column: column.clone(),
+            });
+        }
+    }
+    back
+}
+
+/// The name as part of a file's name.
+fn suffix(word: &str, name: &str) -> String {
+    let safe = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    format!("{word}_{}", name.chars().map(safe).collect::<String>())
 }
 
 impl Part {
@@ -130,18 +330,38 @@ impl Part {
 }
 
 /// The whole schema as one script.
-#[must_use]
-pub fn script(schema: &Schema) -> String {
-    let empty = Schema::default();
-    statements(Plan::of(&SchemaDiff::of(&empty, schema)).statements())
+///
+/// # Errors
+///
+/// [`MigrationError::Plan`] where statements wait for each other.
+pub fn script(schema: &Schema) -> Result<String, MigrationError> {
+    let sentences = from_nothing(schema).map_err(MigrationError::Plan)?;
+    Ok(statements(sentences.iter().map(String::as_str)))
 }
 
-fn statements_of(plan: &Plan) -> Vec<String> {
-    plan.statements().map(str::to_owned).collect()
+/// The statements that lead from one schema to another in one transaction, without semicolons.
+///
+/// # Errors
+///
+/// [`MigrationError::Plan`] where statements wait for each other.
+pub fn statements_between(old: &Schema, new: &Schema) -> Result<Vec<String>, MigrationError> {
+    let World { old, new, .. } = World::of(old, new, &Renames::default()).map_err(MigrationError::Renames)?;
+    Ok(whole(
+        &plan(&old, &new, Mode::Plain).map_err(MigrationError::Plan)?,
+    ))
+}
+
+/// The statements that make a whole schema, without semicolons.
+///
+/// # Errors
+///
+/// [`MigrationError::Plan`] where statements wait for each other.
+pub fn script_statements(schema: &Schema) -> Result<Vec<String>, MigrationError> {
+    from_nothing(schema).map_err(MigrationError::Plan)
 }
 
 /// What the down file leaves, in words.
-fn cannot_restore(hazards: &[Hazard], down: &Plan) -> Vec<String> {
+fn cannot_restore(hazards: &[Hazard], down: &Planned) -> Vec<String> {
     let mut notes = Vec::new();
     if down.roles_stay {
         notes.push(
@@ -154,6 +374,7 @@ fn cannot_restore(hazards: &[Hazard], down: &Plan) -> Vec<String> {
                 .to_owned(),
         );
     }
+    notes.extend(down.unproven.iter().cloned());
     let lost = hazards
         .iter()
         .filter(|hazard| hazard.kind == HazardKind::DataLoss);
@@ -179,6 +400,8 @@ fn text(notes: &[String], sql: &[String], lock_timeout: Option<&LockTimeout>) ->
             "\nSET LOCAL lock_timeout = '{}';\n",
             lock_timeout.as_str()
         ));
+        // A statement from which row security would hide rows is an error.
+        text.push_str("SET LOCAL row_security = off;\n");
     }
     text.push('\n');
     text.push_str(&statements(sql.iter().map(String::as_str)));

@@ -1,7 +1,8 @@
 //! The name that was meant where another is written.
 
 /// The name among `known` that differs from `name` by a slip of the keyboard: at most half of its letters.
-pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let best = known
         .map(|candidate| (distance(name, candidate), candidate))
         .min()?;

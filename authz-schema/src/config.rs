@@ -27,6 +27,9 @@ pub struct Config {
     pub lock_timeout: LockTimeout,
     /// Namespaces that are made elsewhere. `public` always is.
     pub existing_schemas: BTreeSet<Ident>,
+    /// File names of hand-written migrations whose data statements `check` does not report: they have run already, or as a
+    /// role that row security does not apply to.
+    pub accepted_data_statements: BTreeSet<String>,
     /// What is said of single roles.
     pub roles: BTreeMap<Ident, RoleConfig>,
     /// The access to declared tables that hand-written migrations give on purpose.

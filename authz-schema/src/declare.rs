@@ -10,7 +10,8 @@ use crate::schema::{
     Policy, Role, Schema, Table, TableName, generated_name, is_led_by,
 };
 use authz_sql::Ident;
-use authz_sql::words;
+use authz_sql::expression::{Call, Expression, Target};
+use authz_sql::function::Body;
 use authz_sql::{MEMBERS, QualifiedName};
 
 use self::calls::Known;
@@ -60,7 +61,7 @@ pub struct MembershipUse {
     /// Its column with the user.
     pub user: Ident,
     /// Which memberships count.
-    pub condition: Option<String>,
+    pub condition: Option<Expression>,
     /// The columns that the condition names.
     pub condition_columns: BTreeSet<Ident>,
     /// The roles of the policy.
@@ -80,7 +81,10 @@ impl MembershipUse {
         if self.user.as_str() != "user_id" {
             parts.extend(["of", self.user.as_str()]);
         }
-        let condition = self.condition.as_deref().map(short_hash);
+        let condition = self
+            .condition
+            .as_ref()
+            .map(|condition| short_hash(condition.as_str()));
         parts.extend(condition.as_deref());
         generated_name(&parts)
     }
@@ -150,8 +154,10 @@ impl Declarations {
         }
         let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
         let used = || session_roles.iter().chain(&login_role);
-        let functions = self.functions.into_iter().map(|mut function| {
-            function.roles = callers(&tables, &function);
+        let roles_of_functions = callers(&tables, &self.functions);
+        let functions = self.functions.into_iter().zip(roles_of_functions);
+        let functions = functions.map(|(mut function, roles)| {
+            function.roles = roles;
             (function.signature.clone(), function)
         });
         let schema = Schema {
@@ -200,20 +206,53 @@ fn roles<'a>(config: &Config, used: impl Iterator<Item = &'a Ident>) -> BTreeMap
     roles
 }
 
-/// The roles whose policies call a function.
-fn callers(tables: &BTreeMap<TableName, Table>, function: &Function) -> BTreeSet<Ident> {
-    let name = &function.signature.name;
-    let mut roles = BTreeSet::new();
+/// The roles whose policies call a function, or one that calls it with their rights.
+fn callers(tables: &BTreeMap<TableName, Table>, functions: &[Function]) -> Vec<BTreeSet<Ident>> {
+    let mut roles: Vec<BTreeSet<Ident>> = vec![BTreeSet::new(); functions.len()];
     for policy in tables.values().flat_map(|table| &table.policies) {
-        let calls = |text: &String| {
-            words::names(text, &name.name)
-                && (name.namespace.as_str() == "public" || words::names(text, &name.namespace))
-        };
-        if policy.using.iter().chain(&policy.with_check).any(calls) {
-            roles.extend(policy.roles.iter().cloned());
+        let expressions = policy.using.iter().chain(&policy.with_check);
+        let calls: BTreeSet<Call> = expressions.flat_map(Expression::calls).collect();
+        for (function, roles) in functions.iter().zip(&mut roles) {
+            if calls.iter().any(|call| call.is_of(&function.signature.name)) {
+                roles.extend(policy.roles.iter().cloned());
+            }
+        }
+    }
+    let called: Vec<Vec<usize>> = functions
+        .iter()
+        .map(|function| calls_of(function, functions))
+        .collect();
+    let mut open: Vec<usize> = (0..functions.len()).collect();
+    while let Some(at) = open.pop() {
+        let own = roles.get(at).cloned().unwrap_or_default();
+        for &inner in called.get(at).into_iter().flatten() {
+            if let Some(inner_roles) = roles.get_mut(inner)
+                && !own.is_subset(inner_roles)
+            {
+                inner_roles.extend(own.iter().cloned());
+                open.push(inner);
+            }
         }
     }
     roles
+}
+
+/// Which functions a function calls with the rights of whoever calls it.
+fn calls_of(function: &Function, functions: &[Function]) -> Vec<usize> {
+    let body = Body::read(&function.sql, &());
+    let targets: BTreeSet<&QualifiedName> = body
+        .references
+        .iter()
+        .filter_map(|reference| match &reference.target {
+            Target::Function(name) if !body.is_definer => Some(name),
+            _ => None,
+        })
+        .collect();
+    let called = functions.iter().enumerate();
+    called
+        .filter(|(_, other)| targets.contains(&other.signature.name))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// The functions that give claims. Several structs may name one claim, if they mean the same by it.
@@ -316,7 +355,7 @@ fn membership(used: &MembershipUse, tables: &BTreeMap<TableName, Table>) -> Resu
         group: used.group.clone(),
         group_type: column(&used.group)?.column_type.clone(),
         user: used.user.clone(),
-        claim: claim.to_owned(),
+        claim: Expression::unchecked(claim),
         condition: used.condition.clone(),
         roles: BTreeSet::new(),
     })
@@ -361,7 +400,7 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
             command: Command::Select,
             restrictive: false,
             roles: BTreeSet::from([role]),
-            using: Some(format!("(SELECT {claim}) = {user}")),
+            using: Some(Expression::unchecked(format!("(SELECT {claim}) = {user}"))),
             with_check: None,
         });
         table.policies.sort_by(|a, b| a.name.cmp(&b.name));
@@ -371,9 +410,11 @@ fn open_to_members_role(table: &mut Table, membership: &Membership, condition_co
         && !is_led_by(&key, &table.constraints, &table.indexes)
         && let Ok(name) = Ident::new(generated_name(&[table.name.name.as_str(), user.as_str(), "idx"]))
     {
-        table
-            .indexes
-            .push(Index::new(name, vec![key], vec![user.clone()]));
+        table.indexes.push(Index::new(
+            name,
+            vec![Expression::unchecked(key)],
+            vec![user.clone()],
+        ));
         table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }
@@ -394,5 +435,69 @@ pub fn claim_for(column_type: &str) -> Option<&'static str> {
         "text" | "citext" => Some("auth.user_id()"),
         _ if column_type.starts_with("varchar") => Some("auth.user_id()"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authz_sql::function::parse_function;
+
+    use super::*;
+
+    fn table(using: &str) -> Table {
+        let name = TableName {
+            namespace: Ident::new("public").unwrap(),
+            name: Ident::new("notes").unwrap(),
+        };
+        let policy = Policy {
+            name: Ident::new("notes_select").unwrap(),
+            command: Command::Select,
+            restrictive: false,
+            roles: BTreeSet::from([Ident::new("authenticated").unwrap()]),
+            using: Some(Expression::unchecked(using)),
+            with_check: None,
+        };
+        Table {
+            name,
+            existing: false,
+            comment: None,
+            row_security: true,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            policies: vec![policy],
+            grants: Vec::new(),
+        }
+    }
+
+    /// The functions that the roles of a policy may call.
+    fn open(using: &str, functions: &[&str]) -> Vec<String> {
+        let functions = functions.iter().map(|text| parse_function(text).unwrap().into());
+        let declarations = Declarations {
+            tables: vec![table(using)],
+            functions: functions.collect(),
+            ..Declarations::default()
+        };
+        let schema = declarations.schema(&Config::default()).unwrap();
+        let functions = schema.functions.into_values();
+        let open = functions.filter(|function| !function.roles.is_empty());
+        open.map(|function| function.signature.to_string()).collect()
+    }
+
+    #[test]
+    fn a_policys_roles_may_call_what_it_calls_and_what_that_calls_with_their_rights() {
+        let functions = [
+            "CREATE FUNCTION a() RETURNS bool RETURN app.b()",
+            "CREATE FUNCTION app.b() RETURNS bool LANGUAGE sql AS $$ SELECT c() $$",
+            "CREATE FUNCTION c() RETURNS bool LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$ BEGIN RETURN public.d(); END $$",
+            "CREATE FUNCTION d() RETURNS bool RETURN true",
+            "CREATE FUNCTION e() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN e(); END $$",
+        ];
+        assert_eq!(open("a()", &functions), ["app.b()", "public.a()", "public.c()"]);
+        assert_eq!(open("public.d()", &functions), ["public.d()"]);
+        assert_eq!(open("\"e\"()", &functions), ["public.e()"]);
+        for nothing in ["app.a()", "a = 'e()'", "e -- e()", "b()"] {
+            assert_eq!(open(nothing, &functions), [""; 0], "{nothing}");
+        }
     }
 }

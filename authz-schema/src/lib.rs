@@ -6,7 +6,7 @@
 
 pub mod auth;
 pub mod claims;
-mod closest;
+pub mod closest;
 pub mod config;
 pub mod declare;
 pub mod lock;

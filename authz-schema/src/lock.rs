@@ -1,11 +1,14 @@
 //! `authz.lock`: what the migrations so far declare, one attribute a line, to be merged and reviewed like code.
 
+use crate::renames::Renames;
 use crate::schema::Schema;
 
 /// The version of the file's format.
 const FORMAT: i64 = 1;
 
 const LAST_MIGRATION: &str = "last_migration";
+
+const RINGS: &str = "rings";
 
 const HEADER: &str = "\
 # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.\n";
@@ -37,6 +40,9 @@ pub struct Lock {
     /// so that two branches which each add one conflict here, and the conflict names both files. Locks of before
     /// have none.
     pub last_migration: Option<String>,
+    /// The renames of models that went round in a ring and are done. Afterwards both names are there, as before, so that
+    /// nothing else tells it while the attributes stand.
+    pub rings: Renames,
 }
 
 impl Lock {
@@ -50,8 +56,15 @@ impl Lock {
             .last_migration
             .as_ref()
             .map(|name| format!("{LAST_MIGRATION} = {}\n", toml::Value::from(name.as_str())));
+        let rings = if self.rings.is_empty() {
+            String::new()
+        } else {
+            let rings = toml::Value::try_from(&self.rings)?;
+            let table = toml::Table::from_iter([(RINGS.to_owned(), rings)]);
+            format!("\n{}", toml::to_string(&table)?)
+        };
         Ok(format!(
-            "{HEADER}format = {FORMAT}\n{}{}",
+            "{HEADER}format = {FORMAT}\n{}{}{rings}",
             last.unwrap_or_default(),
             toml::to_string_pretty(&self.schema)?
         ))
@@ -68,8 +81,10 @@ impl Lock {
         match table.remove("format").and_then(|format| format.as_integer()) {
             Some(FORMAT) => {
                 let last = table.remove(LAST_MIGRATION).map(toml::Value::try_into);
+                let rings = table.remove(RINGS).map(toml::Value::try_into).transpose()?;
                 Ok(Self {
                     last_migration: last.transpose()?,
+                    rings: rings.unwrap_or_default(),
                     schema: table.try_into()?,
                 })
             }
@@ -84,7 +99,7 @@ impl From<Schema> for Lock {
     fn from(schema: Schema) -> Self {
         Self {
             schema,
-            last_migration: None,
+            ..Self::default()
         }
     }
 }

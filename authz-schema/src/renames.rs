@@ -1,25 +1,57 @@
 //! Which table, column, policy, enum and value of the models was which before.
 
 use authz_sql::Ident;
+use serde::{Deserialize, Serialize};
 
 use crate::schema::{TableName, TypeName};
 
 /// The renames that models ask for by `renamed_from`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Renames {
     /// The table's new name and its old one, maybe of another namespace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<(TableName, TableName)>,
     /// The table by its new name, and the column's new and old name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<(TableName, Ident, Ident)>,
     /// The table by its new name, and the policy's new and old name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<(TableName, Ident, Ident)>,
     /// The type's new name and its old one, maybe of another namespace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub enums: Vec<(TypeName, TypeName)>,
     /// The type by its new name, and the value's new and old name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub enum_values: Vec<(TypeName, String, String)>,
 }
 
 impl Renames {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Those that are not among others.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        fn left<T: Clone + PartialEq>(items: &[T], others: &[T]) -> Vec<T> {
+            items
+                .iter()
+                .filter(|item| !others.contains(item))
+                .cloned()
+                .collect()
+        }
+        Self {
+            tables: left(&self.tables, &others.tables),
+            columns: left(&self.columns, &others.columns),
+            policies: left(&self.policies, &others.policies),
+            enums: left(&self.enums, &others.enums),
+            enum_values: left(&self.enum_values, &others.enum_values),
+        }
+    }
+
     /// Adds those of another model.
     pub fn extend(&mut self, other: Self) {
         self.tables.extend(other.tables);

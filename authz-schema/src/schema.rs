@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use authz_sql::expression::Expression;
 use authz_sql::function::FunctionText;
-use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature, words};
+use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature};
 
 pub use self::claim::ClaimFunction;
 
@@ -173,10 +174,10 @@ pub struct Membership {
     /// Its column with the user.
     pub user: Ident,
     /// The claim that the user's column is compared with, such as `auth.user_id()`.
-    pub claim: String,
+    pub claim: Expression,
     /// Which memberships count, as an SQL expression over the table's columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
+    pub condition: Option<Expression>,
     /// The session roles whose policies call it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Ident>,
@@ -230,10 +231,10 @@ pub struct Column {
     pub identity: Option<Identity>,
     /// The expression of GENERATED ALWAYS AS (…) STORED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generated: Option<String>,
+    pub generated: Option<Expression>,
     /// The DEFAULT expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
+    pub default: Option<Expression>,
     /// COMMENT ON COLUMN, from the field's doc comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -297,7 +298,7 @@ pub enum ConstraintKind {
     /// UNIQUE over these columns.
     Unique(Vec<Ident>),
     /// CHECK of this expression.
-    Check(String),
+    Check(Expression),
     /// A FOREIGN KEY.
     ForeignKey(ForeignKey),
 }
@@ -363,13 +364,13 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// The indexed columns or expressions as SQL text, such as `user_id`, `created_at DESC` or `((id)::text)`.
-    pub keys: Vec<String>,
+    pub keys: Vec<Expression>,
     /// INCLUDE: columns that the index carries beside its keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<Ident>,
     /// WHERE: which rows are in the index.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
-    pub predicate: Option<String>,
+    pub predicate: Option<Expression>,
     /// All columns that the index reads.
     pub columns: Vec<Ident>,
 }
@@ -424,10 +425,10 @@ pub struct Policy {
     pub roles: BTreeSet<Ident>,
     /// USING: which existing rows the command sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub using: Option<String>,
+    pub using: Option<Expression>,
     /// WITH CHECK: which new rows it may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub with_check: Option<String>,
+    pub with_check: Option<Expression>,
 }
 
 /// A privilege on a table, or on some of its columns.
@@ -505,7 +506,8 @@ impl Schema {
             let sequences = table
                 .columns
                 .iter()
-                .filter_map(|column| sequence_of(column.default.as_deref()?));
+                .filter_map(|column| column.default.as_ref())
+                .flat_map(Expression::sequences);
             for sequence in sequences {
                 let inserts = |grant: &&Grant| grant.privilege == Command::Insert;
                 usages.extend(
@@ -513,7 +515,7 @@ impl Schema {
                         .grants
                         .iter()
                         .filter(inserts)
-                        .map(|grant| (sequence.to_owned(), &grant.role)),
+                        .map(|grant| (sequence.clone(), &grant.role)),
                 );
             }
         }
@@ -523,7 +525,7 @@ impl Schema {
     /// Whether a default, a check, a key or a generated column of a table calls a function.
     #[must_use]
     pub fn tables_call(&self, function: &Function) -> bool {
-        let name = &function.signature.name.name;
+        let name = &function.signature.name;
         self.tables.values().any(|table| {
             let columns = table
                 .columns
@@ -537,7 +539,7 @@ impl Schema {
             columns
                 .chain(checks)
                 .chain(keys)
-                .any(|text| words::names(text, name))
+                .any(|expression| expression.calls().iter().any(|call| call.is_of(name)))
         })
     }
 
@@ -546,16 +548,6 @@ impl Schema {
     pub fn is_existing_role(&self, role: &Ident) -> bool {
         self.roles.get(role).is_some_and(|role| role.existing)
     }
-}
-
-/// The sequence in a default of the form `nextval('name')`, as SQL.
-fn sequence_of(default: &str) -> Option<&str> {
-    let call = default
-        .strip_prefix("pg_catalog.")
-        .unwrap_or(default)
-        .strip_prefix("nextval(")?;
-    let name = call.trim_start().strip_prefix('\'')?;
-    name.split_once('\'').map(|(name, _)| name)
 }
 
 impl Membership {
@@ -572,9 +564,9 @@ impl Membership {
 impl Constraint {
     /// The expression of a CHECK.
     #[must_use]
-    pub fn check(&self) -> Option<&String> {
+    pub fn check(&self) -> Option<&Expression> {
         match &self.kind {
-            ConstraintKind::Check(text) => Some(text),
+            ConstraintKind::Check(expression) => Some(expression),
             _ => None,
         }
     }
@@ -592,7 +584,7 @@ impl Column {
 impl Index {
     /// An index over these keys, with nothing special about it.
     #[must_use]
-    pub fn new(name: Ident, keys: Vec<String>, columns: Vec<Ident>) -> Self {
+    pub fn new(name: Ident, keys: Vec<Expression>, columns: Vec<Ident>) -> Self {
         Self {
             name,
             unique: false,
@@ -635,7 +627,10 @@ impl Table {
 #[must_use]
 pub fn is_led_by(key: &str, constraints: &[Constraint], indexes: &[Index]) -> bool {
     let index_leads = |index: &Index| {
-        let order = index.keys.first().and_then(|first| first.strip_prefix(key));
+        let order = index
+            .keys
+            .first()
+            .and_then(|first| first.as_str().strip_prefix(key));
         let usable = index.method.is_none() && index.predicate.is_none();
         usable && matches!(order, Some("" | " ASC" | " DESC"))
     };

@@ -4,26 +4,37 @@
 mod alike;
 mod columns;
 mod implies;
+mod references;
+mod rewrite;
+mod scalar;
+mod value;
 mod wrap;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
+use super::lexical::{self, fold};
+use super::resolve::{PUBLIC, is_construct};
 use super::tree::{self, Node, SyntaxKind};
+use crate::{Ident, QualifiedName};
 
-use self::wrap::Call;
+use self::wrap::Wrapped;
 
-pub use self::alike::alike;
-pub use self::implies::implies;
+pub use self::references::{Catalog, Reference, Target};
+pub use self::rewrite::Replacement;
 
 /// One SQL expression, as written in an attribute.
 ///
 /// Its text is kept token by token; only runs of spaces between tokens become one space, so that
 /// reformatting the Rust source is no change of the schema.
-#[derive(Debug, Clone)]
-pub struct Expression {
+#[derive(Clone)]
+pub struct Expression(Arc<Inner>);
+
+struct Inner {
     text: String,
-    root: Node,
+    /// `None` for a text that is no expression.
+    root: OnceLock<Option<Node>>,
 }
 
 /// Why a text is not an expression that may stand in an attribute.
@@ -82,6 +93,15 @@ pub struct ColumnRef {
     pub name: String,
 }
 
+/// A call of a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// The namespace that is written before the name.
+    pub namespace: Option<Ident>,
+    /// The function's own name.
+    pub name: Ident,
+}
+
 /// A column that an expression compares for equality with something that is the same for every row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Comparison {
@@ -120,15 +140,128 @@ impl Expression {
     pub fn parse(text: &str, place: Place) -> Result<Self, ExpressionError> {
         let text = one_space(text);
         let root = tree::parse(&text).map_err(|error| syntax_error(&text, &error))?;
-        let expression = Self { text, root };
+        let expression = Self(Arc::new(Inner {
+            text,
+            root: OnceLock::from(Some(root)),
+        }));
         expression.check(place)?;
         Ok(expression)
+    }
+
+    /// A text from elsewhere, such as the lock or a catalogue. It is kept byte for byte, and may not even parse: then it
+    /// refers to all names that stand in it, and only its text is the same as it.
+    pub fn unchecked(text: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            text: text.into(),
+            root: OnceLock::new(),
+        }))
     }
 
     /// The text as written, with single spaces.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
+    }
+
+    /// Whether a subquery stands in it that has a FROM of its own: what may read other tables.
+    #[must_use]
+    pub fn has_subquery(&self) -> bool {
+        let queries = |node: &Node| {
+            columns::has_from(node) || matches!(node.kind, SyntaxKind::TABLE | SyntaxKind::DELETE)
+        };
+        self.root().is_some_and(|root| root.descendants().any(queries))
+    }
+
+    /// The calls in it, in order. None for a text that cannot be parsed.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let nodes = self.root().into_iter().flat_map(Node::descendants);
+        let calls = nodes.filter_map(|node| self.callee(node));
+        let named = calls.filter_map(|(namespace, name)| {
+            Some(Call {
+                namespace: match namespace {
+                    Some(namespace) => Some(lexical::ident(&namespace)?),
+                    None => None,
+                },
+                name: lexical::ident(&name)?,
+            })
+        });
+        named
+            .filter(|call| call.namespace.is_some() || !is_construct(call.name.as_str()))
+            .collect()
+    }
+
+    /// The sequences that it counts by, as `nextval('…')` names them.
+    #[must_use]
+    pub fn sequences(&self) -> Vec<String> {
+        let nodes = self.root().into_iter().flat_map(Node::descendants);
+        let sequences = nodes.filter_map(|node| {
+            let (namespace, name) = self.callee(node)?;
+            let is_nextval = name == "nextval" && matches!(namespace.as_deref(), None | Some("pg_catalog"));
+            let [_, arguments] = node.children.as_slice() else {
+                return None;
+            };
+            let mut strings = arguments.descendants().filter(|node| node.children.is_empty());
+            strings
+                .find_map(|token| lexical::string(token.kind, self.slice(&token.range)))
+                .filter(|_| is_nextval)
+        });
+        sequences.map(|(name, _)| name).collect()
+    }
+
+    /// The key of an index in its two parts: the column or expression as it is written, and what stands behind it with
+    /// the space before: collation, operator class and order.
+    #[must_use]
+    pub fn key_parts(&self) -> (&str, &str) {
+        let root = self.root().filter(|root| root.kind == SyntaxKind::PARTITION_ITEM);
+        let item = root.and_then(|item| item.children.first());
+        let key = match item {
+            Some(item) if item.kind == SyntaxKind::COLLATE => item.children.first(),
+            item => item,
+        };
+        let end = key.map_or(self.as_str().len(), |key| key.range.end);
+        self.as_str().split_at_checked(end).unwrap_or((self.as_str(), ""))
+    }
+
+    /// The expression without parentheses around the whole of it. Those of a subquery belong to it.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        match self.root().map(alike::bare) {
+            Some(inner) if inner.range != (0..self.as_str().len()) => {
+                Self::unchecked(self.slice(&inner.range))
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The expression in parentheses. A `--` comment is ended before the last one.
+    #[must_use]
+    pub fn parenthesized(&self) -> String {
+        let text = self.as_str();
+        let last = tree::tokens(text).pop();
+        let is_open =
+            last.is_some_and(|(kind, token)| kind == SyntaxKind::COMMENT && token.starts_with("--"));
+        format!("({text}{})", if is_open { "\n" } else { "" })
+    }
+
+    /// The expression as DEFAULT takes it: in parentheses, unless it is one value that nothing behind it can run into.
+    #[must_use]
+    pub fn as_default(&self) -> String {
+        let is_whole = |root: &&Node| root.range == (0..self.as_str().len());
+        if self.root().filter(is_whole).is_some_and(is_one_value) {
+            self.to_string()
+        } else {
+            self.parenthesized()
+        }
+    }
+
+    /// The tree; `None` for a text that is neither an expression nor the key of an index.
+    fn root(&self) -> Option<&Node> {
+        let parse = || {
+            let text = self.as_str();
+            tree::parse(text).or_else(|_| tree::parse_index_key(text)).ok()
+        };
+        self.0.root.get_or_init(parse).as_ref()
     }
 
     /// The text with every call of `auth.…()`, `authz.…()` and `current_setting()` as an uncorrelated `(SELECT …)`.
@@ -139,12 +272,14 @@ impl Expression {
     /// whole of a subquery, or an item of FROM. `ANY (SELECT …)` would compare with the rows of the subquery, so that an
     /// array stands as `ANY (coalesce((SELECT …)))`, which the planner takes for the array itself.
     #[must_use]
-    pub fn wrapped(&self) -> String {
+    pub fn wrapped(&self) -> Self {
         let mut calls = Vec::new();
-        self.find_calls(&mut vec![&self.root], &mut calls);
-        let mut sql = String::with_capacity(self.text.len() + 10 * calls.len());
+        if let Some(root) = self.root() {
+            self.find_calls(&mut vec![root], &mut calls);
+        }
+        let mut sql = String::with_capacity(self.as_str().len() + 10 * calls.len());
         let mut end = 0;
-        for Call { range, is_array } in calls {
+        for Wrapped { range, is_array } in calls {
             let (before, after) = if is_array {
                 ("coalesce((SELECT ", "))")
             } else {
@@ -156,8 +291,11 @@ impl Expression {
             sql.push_str(after);
             end = range.end;
         }
-        sql.push_str(self.slice(&(end..self.text.len())));
-        sql
+        if end == 0 {
+            return self.clone();
+        }
+        sql.push_str(self.slice(&(end..self.as_str().len())));
+        Self::unchecked(sql)
     }
 
     /// The columns that the expression names, in order, each once. Names inside a subquery that has a FROM clause
@@ -165,7 +303,9 @@ impl Expression {
     #[must_use]
     pub fn columns(&self, table: &str) -> Vec<ColumnRef> {
         let mut columns = Vec::new();
-        self.find_columns(&self.root, table, false, &mut columns);
+        if let Some(root) = self.root() {
+            self.find_columns(root, table, false, &mut columns);
+        }
         without_repeats(columns)
     }
 
@@ -174,14 +314,16 @@ impl Expression {
     #[must_use]
     pub fn comparisons(&self) -> Vec<Comparison> {
         let mut found = Vec::new();
-        self.find_comparisons(&self.root, &mut found);
+        if let Some(root) = self.root() {
+            self.find_comparisons(root, &mut found);
+        }
         without_repeats(found)
     }
 
     /// Whether the expression is the constant `true` or `false`.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
-        match self.text.to_ascii_lowercase().as_str() {
+        match self.as_str().to_ascii_lowercase().as_str() {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -189,12 +331,13 @@ impl Expression {
     }
 
     fn slice(&self, range: &Range<usize>) -> &str {
-        self.text.get(range.clone()).unwrap_or_default()
+        self.as_str().get(range.clone()).unwrap_or_default()
     }
 
     fn check(&self, place: Place) -> Result<(), ExpressionError> {
         let refuse = |what| Err(ExpressionError::NotAllowed(what, place));
-        for node in self.root.descendants() {
+        let Some(root) = self.root() else { return Ok(()) };
+        for node in root.descendants() {
             match node.kind {
                 SyntaxKind::POSITIONAL_PARAM => return refuse("a parameter (`$1`)"),
                 SyntaxKind::OVER_CLAUSE => return refuse("a window function"),
@@ -206,7 +349,7 @@ impl Expression {
                 _ => {}
             }
         }
-        if self.has_aggregate(&self.root) {
+        if self.has_aggregate(root) {
             return refuse("an aggregate");
         }
         if place == Place::Default && !self.columns("").is_empty() {
@@ -247,22 +390,22 @@ impl Expression {
     }
 }
 
-/// The functions that an expression calls with their namespaces, both folded as PostgreSQL folds them. None for a text that
-/// is no expression.
-#[must_use]
-pub fn qualified_calls(text: &str) -> Vec<(String, String)> {
-    let Ok(root) = tree::parse(text) else {
-        return Vec::new();
-    };
-    let expression = Expression {
-        text: text.to_owned(),
-        root,
-    };
-    let nodes = expression.root.descendants();
-    let calls = nodes.filter_map(|node| expression.callee(node));
-    calls
-        .filter_map(|(namespace, name)| Some((namespace?, name)))
-        .collect()
+impl Call {
+    /// Whether it calls this function. A bare name is in `public`.
+    #[must_use]
+    pub fn is_of(&self, function: &QualifiedName) -> bool {
+        let namespace = self.namespace.as_ref().map_or(PUBLIC, Ident::as_str);
+        namespace == function.namespace.as_str() && self.name == function.name
+    }
+}
+
+/// Whether the node is a constant, a name, a call, or a cast of these.
+fn is_one_value(node: &Node) -> bool {
+    match node.kind {
+        SyntaxKind::LITERAL | SyntaxKind::NAME_REF | SyntaxKind::CALL_EXPR | SyntaxKind::PAREN_EXPR => true,
+        SyntaxKind::CAST_EXPR => node.children.first().is_some_and(is_one_value),
+        _ => false,
+    }
 }
 
 /// The text as the name of an SQL type with single spaces, or `None` if it is not exactly one.
@@ -289,14 +432,6 @@ fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
         }
     }
     seen
-}
-
-/// Folds a name as PostgreSQL does: quoted as it is, bare in lower case.
-pub(super) fn fold(name: &str) -> String {
-    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => name.to_ascii_lowercase(),
-    }
 }
 
 /// Replaces each run of spaces between tokens by one, and keeps the line break that ends a `--` comment.

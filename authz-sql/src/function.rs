@@ -1,9 +1,13 @@
 //! A function that policies call, from the text of its file.
 
+mod body;
+
 use super::Ident;
-use super::expression::fold;
+use super::lexical::fold;
 use super::tree::{self, Node, SyntaxKind};
 use crate::{QualifiedName, Signature};
+
+pub use self::body::{Body, BodyKind, body_references};
 
 /// What a file with a function says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,18 +71,7 @@ pub fn parse_function(text: &str) -> Result<FunctionText, FunctionError> {
             "this namespace is not for functions of the application; choose another",
         );
     }
-    let options = statement.child(SyntaxKind::FUNC_OPTION_LIST);
-    let has = |word: &str| {
-        let options = options
-            .map(|node| slice(node).to_ascii_lowercase())
-            .unwrap_or_default();
-        options
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .contains(word)
-    };
-    if has("security definer") && !has("set search_path") {
+    if body::is_definer(&statement) && !body::sets_search_path(&statement, text) {
         return refuse(
             &statement,
             "a SECURITY DEFINER function needs a search path of its own; add `SET search_path = ''` and qualify names",

@@ -8,6 +8,10 @@ pub mod expression;
 #[cfg(feature = "parse")]
 pub mod function;
 #[cfg(feature = "parse")]
+mod lexical;
+#[cfg(feature = "parse")]
+mod resolve;
+#[cfg(feature = "parse")]
 pub mod script;
 #[cfg(feature = "parse")]
 mod tree;

@@ -55,6 +55,36 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     })
 }
 
+/// Parses a text that must be one key of an index: an expression, or one with a collation, an operator class or an order.
+pub(crate) fn parse_index_key(text: &str) -> Result<Node, SyntaxError> {
+    // The closing parenthesis stands on a line of its own, since a comment may end the text.
+    let statements = parse_source("CREATE INDEX ON t (", &format!("{text}\n)"))?;
+    let mut list = match <[Node; 1]>::try_from(statements) {
+        Ok([index]) => index
+            .children
+            .into_iter()
+            .filter(|node| node.kind == SyntaxKind::PARTITION_ITEM_LIST),
+        Err(_) => return Err(no_key()),
+    };
+    let items = list.next().map(|list| list.children).unwrap_or_default();
+    match <[Node; 3]>::try_from(items) {
+        Ok([_, item, _]) => Ok(item),
+        Err(_) => Err(no_key()),
+    }
+}
+
+fn no_key() -> SyntaxError {
+    SyntaxError {
+        message: "expected one key of an index".to_owned(),
+        offset: 0,
+    }
+}
+
+/// Parses the statements of a text.
+pub(crate) fn parse_script(text: &str) -> Result<Vec<Node>, SyntaxError> {
+    parse_source("", text)
+}
+
 /// The spaces and comments of a text, and the tokens between them, in order.
 pub(crate) fn tokens(text: &str) -> Vec<(SyntaxKind, &str)> {
     // The lexer does not give its tokens out one by one, but as it hands them to the tree builder.

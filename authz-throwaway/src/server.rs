@@ -49,11 +49,11 @@ pub struct Builder {
 }
 
 impl Server {
-    /// Starts a server from the PostgreSQL that [`Binaries::find`] finds. Takes about a second.
+    /// Starts a server from the PostgreSQL that [`Binaries::find`] finds. Takes about a second, and longer if that has to fetch it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where PostgreSQL is not installed; the others when it does not start.
+    /// As [`Binaries::find`] where there is no PostgreSQL; the others when it does not start.
     pub fn start() -> Result<Self, Error> {
         Self::builder().start()
     }
@@ -146,11 +146,12 @@ impl Builder {
         let binaries = self.binaries.map_or_else(Binaries::find, Ok)?;
         let (directory, user) = user::private_directory()?;
         let password = random_password()?;
-        init(&binaries, &directory, &user, &password)?;
+        let programs = user.reach(&binaries, directory.path())?;
+        init(&programs, &directory, &user, &password)?;
         for _ in 0..PORT_ATTEMPTS {
             // The port is free now and may be taken before the server binds it; then the server ends and says so.
             let port = free_port().map_err(Error::io("find a free port"))?;
-            let mut process = Process::start(&binaries, &directory, &user, port, &self.settings)?;
+            let mut process = Process::start(&programs, &directory, &user, port, &self.settings)?;
             match process.wait_until_ready(&directory, port) {
                 Ok(()) => {
                     return Ok(Server {

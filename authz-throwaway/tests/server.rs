@@ -197,9 +197,79 @@ fn it_runs_as_root_and_as_an_ordinary_user() {
     std::os::unix::fs::chown(run.path(), Some(65534), Some(65534)).unwrap();
     let mut command = Command::new(copy);
     command.uid(65534).gid(65534).current_dir("/");
+    let binaries = Binaries::find().unwrap();
+    if binaries.is_downloaded() {
+        // It lies in root's cache folder, and the ordinary user would have to download its own.
+        let prefix = binaries.directory().parent().unwrap();
+        let open = temporary.path().join("postgresql");
+        let copied = Command::new("cp")
+            .arg("-R")
+            .arg(prefix)
+            .arg(&open)
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        command.env("AUTHZ_POSTGRES", open);
+    }
     let mut held = hold(command, run.path());
     assert_eq!(held.directory.metadata().unwrap().uid(), 65534);
     assert_eq!(log_in(held.port).1, (b'R', 10));
     drop(held.stdin.take());
     assert!(held.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_download_in_a_folder_that_only_root_can_enter_runs_all_the_same() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let installed = Binaries::find().unwrap();
+    let temporary = shared_directory();
+    if temporary.path().metadata().unwrap().uid() != 0 || installed.is_downloaded() {
+        // An ordinary user enters its own folders; and a download, which root keeps in its home, has run the other tests.
+        return;
+    }
+    // The place of a download, with programs that lead to the machine's.
+    let cache = tempfile::tempdir().unwrap();
+    for platform in [
+        "linux-x64",
+        "linux-arm64",
+        "linux-arm",
+        "linux-ia32",
+        "darwin-x64",
+        "darwin-arm64",
+    ] {
+        let prefix = cache
+            .path()
+            .join("authz/postgres")
+            .join(format!("18.4.0-beta.17-{platform}"));
+        for folder in ["bin", "lib", "share"] {
+            std::fs::create_dir_all(prefix.join(folder)).unwrap();
+        }
+        for name in ["postgres", "initdb"] {
+            let file = prefix.join("bin").join(name);
+            let program = installed.program(name);
+            std::fs::write(&file, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display())).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    std::fs::set_permissions(cache.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = Command::new(example());
+    command
+        .env("AUTHZ_POSTGRES", "download")
+        .env("XDG_CACHE_HOME", cache.path());
+    let mut held = hold(command, temporary.path());
+    assert_eq!(log_in(held.port).1, (b'R', 10));
+    drop(held.stdin.take());
+    assert!(held.child.wait().unwrap().success());
+    assert_eq!(only_entry(temporary.path()), None);
+    // Programs that are the machine's own are not moved, since what belongs to them is not known.
+    let closed = cache.path().join("authz/postgres");
+    let closed = std::fs::read_dir(closed).unwrap().next().unwrap().unwrap().path();
+    let answer = Command::new(example())
+        .env("AUTHZ_POSTGRES", &closed)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&answer.stderr);
+    assert!(error.contains("let others enter the folders above it"), "{error}");
 }

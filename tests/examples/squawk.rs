@@ -20,6 +20,7 @@ use std::process::{Command, ExitCode};
 use authz_cli::folder::Folder;
 use authz_migrate::migration::Migration;
 use authz_schema::config::LockTimeout;
+use authz_schema::renames::Renames;
 use authz_schema::schema::Schema;
 use serde_json::Value;
 
@@ -150,9 +151,12 @@ fn write(folder: &Path, old: &str, new: &str) {
     for (name, source) in [("old", old), ("new", new)] {
         let (schema, renames) = schemas::models(source);
         // Either side may be empty.
-        if let Some(migration) = Migration::with_renames(&before, &schema, &renames, &LockTimeout::default())
+        if let Some(migration) =
+            Migration::with_renames(&before, &schema, &renames, &LockTimeout::default()).unwrap()
         {
-            Folder::at(folder).write(name, &migration, &schema).unwrap();
+            Folder::at(folder)
+                .write(name, &migration, &schema, Renames::default())
+                .unwrap();
         }
         before = schema;
     }

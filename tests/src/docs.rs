@@ -20,6 +20,11 @@ pub struct Commands;
 #[derive(Debug)]
 pub struct Migrations;
 
+/// docs/force.md
+#[doc = include_str!("../../docs/force.md")]
+#[derive(Debug)]
+pub struct Force;
+
 /// docs/adopting.md
 #[doc = include_str!("../../docs/adopting.md")]
 #[derive(Debug)]

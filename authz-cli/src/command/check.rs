@@ -10,6 +10,7 @@ use super::report::Report;
 use super::{CommandError, Outcome, count, read_models, shown};
 use crate::catalogue::OwnersRights;
 use crate::cli::Check;
+use crate::dml::{self, DataStatement};
 use crate::expand::{SeenBy, Unseen};
 use crate::folder::LOCK;
 use crate::history::{self, Problem};
@@ -24,6 +25,8 @@ pub(super) struct Checked {
     problems: Vec<Problem>,
     /// The up files that `generate` would write.
     pending: Vec<String>,
+    /// Statements of hand-written migrations that row security would filter.
+    data_statements: Vec<DataStatement>,
     /// Whether the migrations were replayed.
     replayed: bool,
     /// What the replay shows.
@@ -42,13 +45,14 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
     if let Some(base) = &arguments.base {
         problems.extend(history::problems_since(&folder, base)?);
     }
-    let lock = lock.schema;
+    let (rings, lock) = (lock.rings, lock.schema);
     let pending = Migration::with_renames(
         &lock,
         &models.schema,
-        &models.renames,
+        &models.renames.without(&rings),
         &project.config.lock_timeout,
-    );
+    )?;
+    let data_statements = dml::find(&folder, &lock, &project.config.accepted_data_statements)?;
     let shows = if arguments.no_replay {
         Replayed::default()
     } else {
@@ -68,6 +72,7 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
             .flat_map(|migration| migration.parts)
             .map(|part| part.up)
             .collect(),
+        data_statements,
         replayed: !arguments.no_replay,
         shows,
         tables: lock.tables.len(),
@@ -82,6 +87,7 @@ impl Report for Checked {
             && self.problems.is_empty()
             && self.pending.is_empty()
             && self.shows.is_fine()
+            && !self.data_statements.iter().any(DataStatement::is_finding)
         {
             Outcome::Fine
         } else {
@@ -124,6 +130,15 @@ impl Report for Checked {
         }
         for up in &self.pending {
             writeln!(out, "{up}")?;
+        }
+        if self.data_statements.iter().any(DataStatement::is_finding) {
+            writeln!(
+                err,
+                "row security would hide rows from statements of hand-written migrations:\n"
+            )?;
+        }
+        for statement in &self.data_statements {
+            statement.print(out, err)?;
         }
         if !self.shows.differences.is_empty() {
             writeln!(

@@ -68,7 +68,7 @@ impl Report for Found {
             writeln!(
                 err,
                 "warning: the migrations were replayed on PostgreSQL {}, which may write some definitions otherwise; set \
-                 AUTHZ_POSTGRES_BIN to the programs of the same version",
+                 AUTHZ_POSTGRES to the database's major version",
                 drift.replay_version
             )?;
         }

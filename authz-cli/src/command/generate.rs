@@ -1,13 +1,15 @@
 //! `cargo authz generate`
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write};
+mod empty;
+
+use std::io::{self, Write};
 
 use authz_migrate::hazard::{Hazard, HazardKind};
 use authz_migrate::migration::Migration;
 use serde::Serialize;
 
 use super::report::{self, Report};
-use super::{CommandError, Outcome, count, read_models, shown};
+use super::{CommandError, Outcome, asked, count, read_models, shown};
 use crate::cli::{Format, Generate};
 use crate::history;
 
@@ -27,7 +29,11 @@ pub(super) struct Generated {
     dry_run: bool,
     #[serde(skip)]
     nothing_to_do: String,
+    #[serde(skip)]
+    next: &'static str,
 }
+
+const NEXT: &str = "next: read what was written, then `cargo sqlx migrate run`";
 
 #[derive(Serialize)]
 struct Text {
@@ -38,6 +44,9 @@ struct Text {
 }
 
 pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated, CommandError> {
+    if arguments.empty {
+        return empty::run(arguments);
+    }
     let (project, folder, models) = read_models(&arguments.project)?;
     let lock = folder.lock()?;
     if let Some(problem) = history::problems(&folder, &lock)?.into_iter().next() {
@@ -54,13 +63,15 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
             "nothing to do: the migrations declare what `{}` does ({tables})",
             project.name
         ),
+        next: NEXT,
     };
     let Some(migration) = Migration::with_renames(
         &lock.schema,
         &models.schema,
-        &models.renames,
+        &models.renames.without(&lock.rings),
         &project.config.lock_timeout,
-    ) else {
+    )?
+    else {
         return Ok(generated);
     };
     generated.hazards.clone_from(&migration.hazards);
@@ -72,8 +83,13 @@ pub(super) fn run(arguments: &Generate, err: &mut dyn Write) -> Result<Generated
     }
     if !arguments.dry_run {
         let refused = without_consent(&migration.hazards, &arguments.allow);
-        if refused.is_empty() || words && asked(&refused, err)? {
-            let written = folder.write(&arguments.name, &migration, &models.schema)?;
+        if refused.is_empty()
+            || words && asked(&format!("write it in spite of {}?", refused.join(", ")), err)?
+        {
+            // What was remembered is kept as long as the attribute stands.
+            let mut rings = models.renames.without(&models.renames.without(&lock.rings));
+            rings.extend(migration.rings.clone());
+            let written = folder.write(&arguments.name, &migration, &models.schema, rings)?;
             generated.written = written.iter().map(|path| shown(path)).collect();
         } else {
             generated.refused = refused;
@@ -125,7 +141,7 @@ impl Report for Generated {
         for path in &self.written {
             writeln!(out, "wrote {path}")?;
         }
-        writeln!(err, "next: read what was written, then `cargo sqlx migrate run`")
+        writeln!(err, "{}", self.next)
     }
 }
 
@@ -134,16 +150,4 @@ fn without_consent(hazards: &[Hazard], allowed: &[String]) -> Vec<&'static str> 
     kinds.dedup();
     kinds.retain(|kind| kind.needs_consent() && !allowed.iter().any(|name| name == kind.as_str()));
     kinds.into_iter().map(HazardKind::as_str).collect()
-}
-
-/// Asks on a terminal. Elsewhere nobody can answer, and the answer is no.
-fn asked(kinds: &[&str], err: &mut dyn Write) -> io::Result<bool> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Ok(false);
-    }
-    write!(err, "write it in spite of {}? [y/N] ", kinds.join(", "))?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -39,7 +39,7 @@ pub(super) struct Found {
 
 pub(super) fn run(arguments: &Pull) -> Result<Found, CommandError> {
     let project = Project::find(&ProjectOptions::from(&arguments.project))?;
-    let folder = Folder::at(project.migrations.clone());
+    let folder = Folder::of(&project);
     let lock = folder.lock()?.schema;
     if let Some(output) = arguments
         .output
@@ -101,10 +101,11 @@ fn baseline(
         &pulled.schema,
         &Renames::default(),
         lock_timeout,
-    ) else {
+    )?
+    else {
         return Ok(None);
     };
-    let written = folder.write(name, &migration, &pulled.schema)?;
+    let written = folder.write(name, &migration, &pulled.schema, Renames::default())?;
     wrote.extend(written.iter().map(|path| shown(path)));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     Ok(Some(runtime.block_on(pull::adoption(pulled, folder.path()))?))

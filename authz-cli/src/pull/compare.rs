@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authz_migrate::diff::{Delta, SchemaDiff, TableDiff};
-use authz_migrate::plan::Plan;
+use authz_migrate::migration::{MigrationError, statements_between};
 use authz_schema::schema::{Column, Command, Constraint, Grant, Index, Policy, Schema, Table};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::report::Report;
 use super::settle::{PUBLIC, Settled, Wanted, names};
@@ -30,17 +31,15 @@ impl Alignment {
     }
 
     /// The statements in order, without semicolons.
-    pub(super) fn statements(self) -> Vec<String> {
-        let diff = SchemaDiff::of(&self.old, &self.new);
-        let plan = Plan::of(&diff);
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError`] where no order of statements leads there.
+    pub(super) fn statements(self) -> Result<Vec<String>, MigrationError> {
         // A namespace holds more than what models declare.
-        let planned = plan
-            .statements()
-            .filter(|sql| !sql.starts_with("REVOKE USAGE ON SCHEMA"));
-        self.before
-            .into_iter()
-            .chain(planned.map(str::to_owned))
-            .collect()
+        let mut planned = statements_between(&self.old, &self.new)?;
+        planned.retain(|sql| !sql.starts_with("REVOKE USAGE ON SCHEMA"));
+        Ok(self.before.into_iter().chain(planned).collect())
     }
 }
 
@@ -282,7 +281,9 @@ fn report_columns(table: &Table, model: &Table, report: &mut Report) {
 
 /// What a column consists of, in both forms.
 fn parts(old: &Column, new: &Column) -> [(&'static str, String, String); 6] {
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let none = || "none".to_owned();
+    let text = |text: &Option<Expression>| text.as_ref().map_or_else(none, ToString::to_string);
+    let comment = |column: &Column| column.comment.clone().unwrap_or_else(none);
     let identity = |column: &Column| format!("{:?}", column.identity);
     let null = |column: &Column| if column.not_null { "NOT NULL" } else { "NULL" }.to_owned();
     [
@@ -291,7 +292,7 @@ fn parts(old: &Column, new: &Column) -> [(&'static str, String, String); 6] {
         ("its default", text(&old.default), text(&new.default)),
         ("its expression", text(&old.generated), text(&new.generated)),
         ("its identity", identity(old), identity(new)),
-        ("its comment", text(&old.comment), text(&new.comment)),
+        ("its comment", comment(old), comment(new)),
     ]
 }
 
@@ -307,6 +308,10 @@ fn report_constraints(diff: &TableDiff<'_>, report: &mut Report) {
 
 fn report_indexes(diff: &TableDiff<'_>, report: &mut Report) {
     let object = |index: &Index| format!("index {} on {}", index.name, diff.new.name);
+    let keys = |index: &Index| {
+        let keys: Vec<&str> = index.keys.iter().map(Expression::as_str).collect();
+        keys.join(", ")
+    };
     for delta in &diff.indexes {
         match delta {
             Delta::Added(index) => report.differs(
@@ -319,11 +324,7 @@ fn report_indexes(diff: &TableDiff<'_>, report: &mut Report) {
             Delta::Removed(index) => report.left_out(object(index), "no attribute says it"),
             Delta::Changed(old, new) => report.differs(
                 object(new),
-                format!(
-                    "it is over ({}); the models say ({})",
-                    old.keys.join(", "),
-                    new.keys.join(", ")
-                ),
+                format!("it is over ({}); the models say ({})", keys(old), keys(new)),
             ),
         }
     }
@@ -351,7 +352,7 @@ fn report_policies(diff: &TableDiff<'_>, report: &mut Report) {
 }
 
 fn clauses(policy: &Policy) -> String {
-    let clause = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!("{word} ({text})"));
+    let clause = |word: &str, text: &Option<Expression>| text.as_ref().map(|text| format!("{word} ({text})"));
     let clauses = [
         clause("USING", &policy.using),
         clause("WITH CHECK", &policy.with_check),
@@ -420,9 +421,9 @@ pub(super) fn calls(table: &Table, function: &str) -> bool {
             authz_schema::schema::ConstraintKind::Check(text) => Some(text),
             _ => None,
         });
-    let call = format!("{name}(");
-    policies
-        .chain(columns)
-        .chain(checks)
-        .any(|text| text.contains(&call))
+    let mut expressions = policies.chain(columns).chain(checks);
+    expressions.any(|expression| {
+        let calls = expression.calls();
+        calls.iter().any(|call| call.name.as_str() == name)
+    })
 }

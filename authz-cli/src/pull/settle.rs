@@ -13,6 +13,7 @@ use authz_schema::schema::{
     TableName,
 };
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::report::Report;
 use super::{tidy, types};
@@ -379,10 +380,12 @@ fn settle_index(
             .map(|(key, expression)| match expression {
                 false => key.clone(),
                 true => {
-                    let (expression, order) = tidy::key_parts(key);
+                    let key = Expression::unchecked(key.as_str());
+                    let (expression, order) = key.key_parts();
                     format!("({}){order}", tidy::plain(expression))
                 }
             })
+            .map(Expression::unchecked)
             .collect(),
         include: live.include.clone(),
         predicate: live.predicate.as_deref().map(tidy::plain),

@@ -166,13 +166,13 @@ impl File {
             if let Some(default) = &column.default {
                 items.push(Item::of(
                     object("default"),
-                    format!("default = {}", draft::text(default)),
+                    format!("default = {}", draft::text(default.as_str())),
                 ));
             }
             if let Some(generated) = &column.generated {
                 items.push(Item::of(
                     object("expression"),
-                    format!("generated = {}", draft::text(generated)),
+                    format!("generated = {}", draft::text(generated.as_str())),
                 ));
             }
             if let Some((_, word)) = unwritable.iter().find(|(name, _)| *name == &column.name) {

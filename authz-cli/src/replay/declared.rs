@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use authz_migrate::diff::SchemaDiff;
-use authz_migrate::plan::Plan;
+use authz_migrate::migration::script_statements;
 use authz_schema::auth;
 use authz_schema::schema::{ClaimFunction, MEMBERS_ROLE, Schema};
 use authz_sql::MEMBERS;
 use sqlx::PgConnection;
 
-use super::Failure;
+use super::{Failure, ReplayError};
 use crate::catalogue::{function_namespaces, other_functions, run};
 use crate::folder::LOCK;
 use crate::places::Places;
@@ -20,33 +19,33 @@ pub(crate) async fn remake(
     connection: &mut PgConnection,
     lock: &Schema,
     places: &Places,
-) -> Result<(), Box<Failure>> {
+) -> Result<(), ReplayError> {
     let failed = |statement: &str, error: sqlx::Error| {
-        Box::new(Failure {
+        ReplayError::Declared(Box::new(Failure {
             file: PathBuf::from(LOCK),
             line: None,
             statement: Some(statement.to_owned()),
             error: error.into(),
             declared: places.of_statement(statement, None).cloned(),
-        })
+        }))
     };
     let functions = other_functions(connection, &functions(lock)).await;
     let functions = functions.map_err(|error| {
-        Box::new(Failure {
+        ReplayError::Declared(Box::new(Failure {
             file: PathBuf::from(LOCK),
             line: None,
             statement: None,
             error,
             declared: None,
-        })
+        }))
     })?;
     let clear = clear(lock);
     run(connection, &clear)
         .await
         .map_err(|error| failed(&clear, error))?;
     let mut functions = Some(functions);
-    let empty = Schema::default();
-    for statement in Plan::of(&SchemaDiff::of(&empty, lock)).statements() {
+    let statements = script_statements(lock).map_err(ReplayError::Plan)?;
+    for statement in statements.iter().map(String::as_str) {
         if statement.starts_with("CREATE POLICY ")
             && let Some(functions) = functions.take()
         {

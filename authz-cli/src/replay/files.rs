@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use authz_schema::schema::TableName;
@@ -231,7 +232,10 @@ impl Runner<'_> {
     /// Which statement it was.
     async fn failure(&mut self, file: &File, error: ServerError) -> Failure {
         let text = file.migration.sql.as_str();
-        let ranges = script::statements(text);
+        let ranges: Vec<Range<usize>> = script::statements(text)
+            .into_iter()
+            .map(|statement| statement.range)
+            .collect();
         let offset = error.position.map(|position| {
             text.chars()
                 .take(position.saturating_sub(1))

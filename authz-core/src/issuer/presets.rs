@@ -7,10 +7,24 @@ const FIREBASE_KEYS: &str =
     "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com";
 
 impl Issuer {
-    /// Clerk, by the *Frontend API URL* of the instance. Give [`authorized_party`](Self::authorized_party), or an
-    /// [`audience`](Self::audience) if a JWT template adds one: session tokens have none.
+    /// Clerk, by the *Frontend API URL* of the instance. Give [`authorized_party`](Self::authorized_party) with the origin of the page, such as
+    /// `https://example.com`: session tokens name it in `azp`, and have no `aud`. Give [`audience`](Self::audience) instead only if a JWT template
+    /// adds one; it refuses session tokens.
     ///
     /// Takes session tokens and templates' tokens (`typ` `JWT`), not the access tokens of OAuth applications, which the same key signs.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use authz::Issuer;
+    ///
+    /// let issuer = Issuer::clerk("https://clerk.example.com").authorized_party("https://example.com");
+    /// // Session tokens of a native app, which have neither `azp` nor `aud`. The ID tokens of OAuth applications have an `aud`.
+    /// let native = Issuer::clerk("https://clerk.example.com")
+    ///     .any_audience()
+    ///     .require_presence("sid")
+    ///     .refuse_presence("aud");
+    /// ```
     pub fn clerk(frontend_api_url: impl Into<String>) -> Self {
         let iss = frontend_api_url.into();
         let keys = below(&iss, "/.well-known/jwks.json");
@@ -201,6 +215,7 @@ fn origin(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::Audience;
 
     #[test]
     fn each_preset_is_complete_once_its_audience_is_given() {
@@ -283,5 +298,36 @@ mod tests {
         ] {
             assert!(without_audience.build().is_err());
         }
+    }
+
+    /// Whether tokens with these claims are for this program.
+    fn admits(issuer: Issuer, claims: &str) -> bool {
+        let audience = if issuer.any_audience {
+            Audience::Any
+        } else {
+            Audience::OneOf {
+                claims: issuer.audience_claims,
+                values: issuer.audiences,
+            }
+        };
+        audience.admits(&serde_json::from_str(claims).unwrap())
+    }
+
+    #[test]
+    fn a_session_token_of_clerk_is_for_its_page_and_one_of_a_template_for_its_audience() {
+        let clerk = || Issuer::clerk("https://clerk.example.com");
+        // The claims that a token has by default, without the times.
+        let session = r#"{"azp":"https://example.com","fva":[0,-1],"iss":"https://clerk.example.com","sid":"sess_1","sts":"active","sub":"user_1","v":2}"#;
+        let template = r#"{"aud":"todos","iss":"https://clerk.example.com","sub":"user_1"}"#;
+        let page = || clerk().authorized_party("https://example.com");
+        assert!(admits(page(), session));
+        assert!(admits(
+            page().authorized_party("https://www.example.com"),
+            session
+        ));
+        assert!(!admits(page(), &session.replace("example.com", "evil.com")));
+        assert!(!admits(page(), template));
+        assert!(admits(clerk().audience("todos"), template));
+        assert!(!admits(clerk().audience("todos"), session));
     }
 }

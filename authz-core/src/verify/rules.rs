@@ -141,7 +141,7 @@ impl Rules {
 
 impl Audience {
     /// RFC 7519, 4.1.3: a string or an array of strings.
-    fn admits(&self, claims: &Map<String, Value>) -> bool {
+    pub(crate) fn admits(&self, claims: &Map<String, Value>) -> bool {
         let Self::OneOf {
             claims: names,
             values,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{Plan, Step};
-use crate::diff::{Delta, TableDiff};
-use crate::hazard::HazardKind;
-use crate::render;
 use authz_schema::schema::{Grant, Policy, Table, TableName};
 use authz_sql::Ident;
-use authz_sql::expression::implies;
-use authz_sql::words::mentions;
+use authz_sql::expression::Expression;
+
+use super::{Builder, Op, Step};
+use crate::diff::{Delta, TableDiff};
+use crate::hazard::HazardKind;
+use crate::object::Object;
+use crate::statement::Statement;
+use crate::texts::{Catalog, implies};
 
 /// Which way access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +24,11 @@ pub(super) enum Direction {
     Unknown,
 }
 
-impl Plan {
+impl Builder<'_> {
     /// Removing the last policy keeps row security on: then nobody sees a row. Only `disabled` turns it off.
     pub(super) fn row_security(&mut self, diff: &TableDiff<'_>) {
         let name = &diff.new.name;
+        let object = Object::RowSecurity(name.clone());
         match (diff.old.row_security, diff.new.row_security) {
             (false, true) => {
                 self.hazard(
@@ -34,11 +37,9 @@ impl Plan {
                 );
                 self.push(
                     Step::RowSecurity,
-                    format!("ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"),
-                );
-                self.push(
-                    Step::RowSecurity,
-                    format!("ALTER TABLE {name} FORCE ROW LEVEL SECURITY"),
+                    Op::Create,
+                    object,
+                    Statement::EnableRowSecurity(name.clone()),
                 );
             }
             (true, false) => {
@@ -48,61 +49,89 @@ impl Plan {
                 );
                 self.push(
                     Step::RowSecurity,
-                    format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY"),
-                );
-                self.push(
-                    Step::RowSecurity,
-                    format!("ALTER TABLE {name} DISABLE ROW LEVEL SECURITY"),
+                    Op::Drop,
+                    object,
+                    Statement::DisableRowSecurity(name.clone()),
                 );
             }
             _ => {}
         }
     }
 
-    pub(super) fn policies(&mut self, diff: &TableDiff<'_>, rebuilt: &BTreeSet<(&TableName, &Ident)>) {
+    pub(super) fn policies(&mut self, diff: &TableDiff<'_>) {
         let name = &diff.new.name;
         for delta in &diff.policies {
             self.policy_hazard(name, delta);
             match delta {
-                Delta::Added(policy) => self.push(Step::Policies, render::create_policy(name, policy)),
-                Delta::Removed(policy) => self.push(Step::DropPolicies, drop_policy(name, policy)),
+                Delta::Added(policy) => self.create_policy(name, policy),
+                Delta::Removed(policy) => self.drop_policy(name, policy),
                 Delta::Changed(old, new)
-                    if must_rebuild(old, new) || rebuilt.contains(&(name, &new.name)) =>
+                    if must_rebuild(old, new)
+                        || self.is_aside(&Object::Policy(name.clone(), new.name.clone())) =>
                 {
-                    self.push(Step::DropPolicies, drop_policy(name, old));
-                    self.push(Step::Policies, render::create_policy(name, new));
+                    self.drop_policy(name, old);
+                    self.create_policy(name, new);
                 }
-                Delta::Changed(_, new) => self.push(Step::Policies, render::alter_policy(name, new)),
+                Delta::Changed(_, new) => self.alter_policy(name, new),
             }
         }
-        let changed: Vec<&Ident> = diff
-            .policies
-            .iter()
-            .map(|delta| match delta {
-                Delta::Added(policy) | Delta::Removed(policy) | Delta::Changed(_, policy) => &policy.name,
-            })
-            .collect();
-        self.rebuild_policies(diff.old, diff.new, rebuilt, &changed);
+        self.kept_policies(diff.old, diff.new);
     }
 
-    /// Drops and recreates the unchanged policies that stand on what changes.
-    pub(super) fn rebuild_policies(
-        &mut self,
-        old: &Table,
-        new: &Table,
-        rebuilt: &BTreeSet<(&TableName, &Ident)>,
-        done: &[&Ident],
-    ) {
+    /// Drops and creates again the unchanged policies that cannot stay, and sets those anew whose text would be another
+    /// than that of a new database.
+    pub(super) fn kept_policies(&mut self, old: &Table, new: &Table) {
         for policy in &new.policies {
-            let stands = old.policies.contains(policy) && !done.contains(&&policy.name);
-            if stands && rebuilt.contains(&(&new.name, &policy.name)) {
-                self.push(Step::DropPolicies, drop_policy(&new.name, policy));
-                self.push(Step::Policies, render::create_policy(&new.name, policy));
+            if !old.policies.contains(policy) {
+                continue;
+            }
+            let texts: Vec<&Expression> = policy.using.iter().chain(&policy.with_check).collect();
+            if self.is_aside(&Object::Policy(new.name.clone(), policy.name.clone())) {
+                self.drop_policy(&new.name, policy);
+                self.create_policy(&new.name, policy);
+            } else if self.selects_renamed(&new.name, &texts) {
+                self.alter_policy(&new.name, policy);
             }
         }
     }
 
-    fn policy_hazard(&mut self, table: &TableName, delta: &Delta<'_, Policy>) {
+    pub(super) fn create_policy(&mut self, table: &TableName, policy: &Policy) {
+        self.push(
+            Step::Policies,
+            Op::Create,
+            Object::Policy(table.clone(), policy.name.clone()),
+            Statement::CreatePolicy {
+                table: table.clone(),
+                policy: policy.clone(),
+            },
+        );
+    }
+
+    fn alter_policy(&mut self, table: &TableName, policy: &Policy) {
+        self.push(
+            Step::Policies,
+            Op::Alter,
+            Object::Policy(table.clone(), policy.name.clone()),
+            Statement::AlterPolicy {
+                table: table.clone(),
+                policy: policy.clone(),
+            },
+        );
+    }
+
+    pub(super) fn drop_policy(&mut self, table: &TableName, policy: &Policy) {
+        self.push(
+            Step::DropPolicies,
+            Op::Drop,
+            Object::Policy(table.clone(), policy.name.clone()),
+            Statement::DropPolicy {
+                table: table.clone(),
+                policy: policy.name.clone(),
+            },
+        );
+    }
+
+    pub(super) fn policy_hazard(&mut self, table: &TableName, delta: &Delta<'_, Policy>) {
         use Direction::{Narrows, Widens};
         let (Delta::Added(policy) | Delta::Removed(policy) | Delta::Changed(_, policy)) = delta;
         let what = format!("the policy {} of {table}", policy.name);
@@ -115,7 +144,7 @@ impl Plan {
                 if policy.restrictive { Widens } else { Narrows },
                 format!("drops {what}"),
             ),
-            Delta::Changed(old, new) => policy_change(&what, old, new),
+            Delta::Changed(old, new) => policy_change(&what, old, new, &self.new_catalog),
         };
         self.access_change(direction, message, &what);
     }
@@ -135,6 +164,31 @@ impl Plan {
         }
     }
 
+    pub(super) fn grant(&mut self, table: &TableName, grant: &Grant) {
+        self.push(
+            Step::Grants,
+            Op::Create,
+            Object::Grant(table.clone(), grant.role.clone(), grant.privilege),
+            Statement::Grant {
+                table: table.clone(),
+                grant: grant.clone(),
+            },
+        );
+    }
+
+    pub(super) fn revoke(&mut self, table: &TableName, grant: &Grant) {
+        self.push(
+            Step::RevokePrivileges,
+            Op::Drop,
+            Object::Grant(table.clone(), grant.role.clone(), grant.privilege),
+            Statement::Revoke {
+                table: table.clone(),
+                role: grant.role.clone(),
+                privilege: grant.privilege,
+            },
+        );
+    }
+
     pub(super) fn alter_grant(&mut self, diff: &TableDiff<'_>, delta: &Delta<'_, Grant>) {
         let table = &diff.new.name;
         let message = |verb: &str, grant: &Grant| {
@@ -148,14 +202,11 @@ impl Plan {
         match delta {
             Delta::Added(grant) => {
                 self.hazard(HazardKind::AuthzWidens, message("grants", grant));
-                self.push(Step::Grants, render::grant(table, grant));
+                self.grant(table, grant);
             }
             Delta::Removed(grant) => {
                 self.hazard(HazardKind::AuthzNarrows, message("revokes", grant));
-                self.push(
-                    Step::RevokePrivileges,
-                    render::revoke(table, &grant.role, grant.privilege),
-                );
+                self.revoke(table, grant);
             }
             Delta::Changed(old, new) => {
                 // Only a column that stays can be gained or lost: a new one was nobody's before.
@@ -170,12 +221,9 @@ impl Plan {
                 }
                 // A grant adds to what is there, and one of the table stands beside those of columns.
                 if !before.is_subset(&after) || old.columns.is_some() != new.columns.is_some() {
-                    self.push(
-                        Step::RevokePrivileges,
-                        render::revoke(table, &old.role, old.privilege),
-                    );
+                    self.revoke(table, old);
                 }
-                self.push(Step::Grants, render::grant(table, new));
+                self.grant(table, new);
             }
         }
     }
@@ -194,7 +242,7 @@ fn has_column(table: &Table, name: &Ident) -> bool {
 }
 
 /// Which way a change of a policy goes, with its words.
-fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) {
+fn policy_change(what: &str, old: &Policy, new: &Policy, catalog: &Catalog) -> (Direction, String) {
     let more = !new.roles.is_subset(&old.roles);
     let fewer = !old.roles.is_subset(&new.roles);
     let roles_widen = if new.restrictive { fewer } else { more };
@@ -202,7 +250,7 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
     let ways: Vec<Direction> = clauses
         .into_iter()
         .filter(|(old, new)| old != new)
-        .map(|(old, new)| clause_change(old.as_deref(), new.as_deref()))
+        .map(|(old, new)| clause_change(old.as_ref(), new.as_ref(), catalog))
         .collect();
     let message = format!("changes {what}");
     let texts = |how: &str| format!("{message}: {how}{}", texts(old, new));
@@ -226,17 +274,18 @@ fn policy_change(what: &str, old: &Policy, new: &Policy) -> (Direction, String) 
 }
 
 /// Which way a change of USING or WITH CHECK goes. A clause that comes or goes leaves another in charge.
-fn clause_change(old: Option<&str>, new: Option<&str>) -> Direction {
+fn clause_change(old: Option<&Expression>, new: Option<&Expression>, catalog: &Catalog) -> Direction {
     match (old, new) {
-        (Some(old), Some(new)) if implies(new, old) => Direction::Narrows,
-        (Some(old), Some(new)) if implies(old, new) => Direction::Widens,
+        (Some(old), Some(new)) if implies(new, old, catalog) => Direction::Narrows,
+        (Some(old), Some(new)) if implies(old, new, catalog) => Direction::Widens,
         _ => Direction::Unknown,
     }
 }
 
 fn texts(old: &Policy, new: &Policy) -> String {
     let text = |policy: &Policy| {
-        let clause = |word: &str, text: &Option<String>| text.as_ref().map(|text| format!("{word} ({text})"));
+        let clause =
+            |word: &str, text: &Option<Expression>| text.as_ref().map(|text| format!("{word} ({text})"));
         let clauses = [
             clause("USING", &policy.using),
             clause("WITH CHECK", &policy.with_check),
@@ -250,25 +299,10 @@ fn texts(old: &Policy, new: &Policy) -> String {
     format!("`{}` becomes `{}`", text(old), text(new)).replace('\n', " ")
 }
 
-pub(super) fn drop_policy(table: &TableName, policy: &Policy) -> String {
-    format!("DROP POLICY {} ON {table}", policy.name)
-}
-
 /// ALTER POLICY can change neither the command nor the kind, and cannot clear a clause.
 fn must_rebuild(old: &Policy, new: &Policy) -> bool {
     old.command != new.command
         || old.restrictive != new.restrictive
         || (old.using.is_some() && new.using.is_none())
         || (old.with_check.is_some() && new.with_check.is_none())
-}
-
-fn expressions(policy: &Policy) -> impl Iterator<Item = &str> {
-    [&policy.using, &policy.with_check]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-}
-
-pub(super) fn reads_other_tables(policy: &Policy) -> bool {
-    expressions(policy).any(|text| mentions(&text.to_lowercase(), "from"))
 }

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::access::Direction;
-use super::reworked::Reworked;
-use super::{Plan, Step};
-use crate::claims;
-use crate::diff::{Delta, SchemaDiff};
-use crate::hazard::HazardKind;
-use crate::render;
 use authz_schema::schema::ClaimFunction;
 use authz_sql::Ident;
 
-impl Plan {
-    pub(super) fn claims(&mut self, diff: &SchemaDiff<'_>, reworked: &Reworked<'_>) {
-        let (before, after) = (diff.old.claim_callers(), diff.new.claim_callers());
-        for delta in &diff.claims {
+use super::access::Direction;
+use super::{Builder, Op, Step};
+use crate::diff::Delta;
+use crate::hazard::HazardKind;
+use crate::names::Names;
+use crate::object::Object;
+use crate::statement::Statement;
+
+impl Builder<'_> {
+    pub(super) fn claims(&mut self) {
+        let (before, after) = (self.old.schema.claim_callers(), self.new.schema.claim_callers());
+        for delta in self.diff.claims.clone() {
             match delta {
                 Delta::Added(claim) => self.create_claim(claim, &after),
                 // What called it has changed or gone by then.
@@ -23,36 +24,54 @@ impl Plan {
                     let name = claim.signature();
                     let what = format!("drops the function {name}; programs that run meanwhile may call it");
                     self.hazard(HazardKind::BreaksOldCode, what);
-                    self.push(Step::DropClaims, format!("DROP FUNCTION {name}"));
+                    self.push(
+                        Step::DropClaims,
+                        Op::Drop,
+                        Object::Claim(claim.name.clone()),
+                        Statement::DropClaim(claim.clone()),
+                    );
                 }
                 Delta::Changed(old, new) => {
-                    if !old.means(new) {
+                    let named = |claim: &ClaimFunction, names: &Names| names.named_claim(claim);
+                    if !named(old, &self.old.names).means(&named(new, &self.new.names)) {
                         self.claim_change(old, new);
                     }
-                    if reworked.remakes_claim(&new.name) {
+                    let object = Object::Claim(new.name.clone());
+                    if self.is_aside(&object) {
                         continue;
                     }
                     if old.claim != new.claim {
-                        self.push(Step::Claims, claims::replace(new));
+                        self.push(
+                            Step::Claims,
+                            Op::Alter,
+                            object.clone(),
+                            Statement::ReplaceClaim(new.clone()),
+                        );
                     }
                     if old.comment != new.comment {
-                        self.push(Step::Comments, comment(new));
+                        self.comment(Step::Comments, object, new.comment.clone());
                     }
                 }
             }
         }
         let mut kept = Vec::new();
-        for (name, new) in &diff.new.claims {
-            let Some(old) = diff.old.claims.get(name) else {
+        for (name, new) in &self.new.schema.claims {
+            let Some(old) = self.old.schema.claims.get(name) else {
                 continue;
             };
-            if reworked.remakes_claim(name) {
+            let object = Object::Claim(name.clone());
+            if self.is_aside(&object) {
                 let what = format!(
                     "gives the function {} another type; programs that run meanwhile expect the one before",
                     new.signature()
                 );
                 self.hazard(HazardKind::BreaksOldCode, what);
-                self.push(Step::ReplaceClaims, format!("DROP FUNCTION {}", old.signature()));
+                self.push(
+                    Step::ReplaceClaims,
+                    Op::Drop,
+                    object,
+                    Statement::DropClaim(old.clone()),
+                );
                 self.create_claim(new, &after);
             } else {
                 kept.push(new.signature());
@@ -61,31 +80,52 @@ impl Plan {
         if kept.is_empty() {
             return;
         }
-        let kept = kept.join(", ");
+        let functions = kept.join(", ");
         for role in before.difference(&after) {
-            self.push(
-                Step::RevokePrivileges,
-                format!("REVOKE ALL ON FUNCTION {kept} FROM {role}"),
-            );
+            self.revoke_execute(&functions, role);
         }
         for role in after.difference(&before) {
-            self.push(
-                Step::Claims,
-                format!("GRANT EXECUTE ON FUNCTION {kept} TO {role}"),
-            );
+            self.grant_execute(Step::Claims, &functions, role);
         }
     }
 
+    pub(super) fn grant_execute(&mut self, step: Step, functions: &str, role: &Ident) {
+        self.push(
+            step,
+            Op::Alter,
+            Object::Nobody,
+            Statement::GrantExecute {
+                functions: functions.to_owned(),
+                role: role.clone(),
+            },
+        );
+    }
+
+    pub(super) fn revoke_execute(&mut self, functions: &str, role: &Ident) {
+        self.push(
+            Step::RevokePrivileges,
+            Op::Alter,
+            Object::Nobody,
+            Statement::RevokeExecute {
+                functions: functions.to_owned(),
+                role: role.clone(),
+            },
+        );
+    }
+
     fn create_claim(&mut self, claim: &ClaimFunction, callers: &BTreeSet<Ident>) {
-        let name = claim.signature();
-        self.push(Step::Claims, claims::create(claim));
-        self.push(Step::Claims, format!("REVOKE ALL ON FUNCTION {name} FROM PUBLIC"));
+        let object = Object::Claim(claim.name.clone());
         self.push(
             Step::Claims,
-            format!("GRANT EXECUTE ON FUNCTION {name} TO {}", render::names(callers)),
+            Op::Create,
+            object.clone(),
+            Statement::CreateClaim {
+                claim: claim.clone(),
+                callers: callers.clone(),
+            },
         );
         if claim.comment.is_some() {
-            self.push(Step::Claims, comment(claim));
+            self.comment(Step::Claims, object, claim.comment.clone());
         }
     }
 
@@ -96,11 +136,4 @@ impl Plan {
         let message = format!("changes {what}, from the claim {} to {}", said(old), said(new));
         self.access_change(Direction::Unknown, message.replace('\n', " "), &what);
     }
-}
-
-fn comment(claim: &ClaimFunction) -> String {
-    render::comment(
-        &format!("FUNCTION {}", claim.signature()),
-        claim.comment.as_deref(),
-    )
 }

@@ -1,6 +1,8 @@
 //! What a change of a column costs, by its type and its default, and what it breaks.
 
 use authz_schema::schema::{Column, Identity, TableName};
+use authz_sql::expression::Expression;
+use authz_sql::{AUTH, Ident, MEMBERS};
 
 /// What programs that run meanwhile can no longer rely on. They know the column as it was, or know of none.
 pub(super) fn breaks_old_code(table: &TableName, old: Option<&Column>, new: &Column) -> Vec<String> {
@@ -83,8 +85,8 @@ fn numbers(ty: &str, name: &str) -> Option<Vec<u32>> {
 
 /// Whether a default may give each row another value. What a function does is not known here, so that every call may
 /// but those that are the same for a whole statement.
-pub(super) fn may_be_volatile(default: &str) -> bool {
-    const STABLE: [&str; 9] = [
+pub(super) fn may_be_volatile(default: &Expression) -> bool {
+    const STABLE: [&str; 7] = [
         "now",
         "transaction_timestamp",
         "statement_timestamp",
@@ -92,33 +94,19 @@ pub(super) fn may_be_volatile(default: &str) -> bool {
         "current_time",
         "localtimestamp",
         "localtime",
-        "coalesce",
-        "cast",
     ];
-    // Every other piece stands between quotes.
-    let code: String = default
-        .to_lowercase()
-        .split('\'')
-        .step_by(2)
-        .collect::<Vec<_>>()
-        .join("''");
-    code.match_indices('(').any(|(open, _)| {
-        let before = code.get(..open).unwrap_or_default().trim_end();
-        let start = before
-            .rfind(|c: char| !c.is_alphanumeric() && !"_.\"".contains(c))
-            .map_or(0, |end| end + 1);
-        let (rest, name) = before.split_at_checked(start).unwrap_or(("", before));
-        let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
-        let cast = rest.ends_with("::");
-        let claim = name.starts_with("auth.") || name.starts_with("authz.");
-        !(name.is_empty() || cast || claim || STABLE.contains(&name))
+    default.calls().iter().any(|call| {
+        let is_stable = match call.namespace.as_ref().map(Ident::as_str) {
+            None | Some("pg_catalog") => STABLE.contains(&call.name.as_str()),
+            Some(namespace) => matches!(namespace, AUTH | MEMBERS),
+        };
+        !is_stable
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use authz_sql::Ident;
 
     /// A `bigint` of the notes, changed in this way.
     fn column(change: impl Fn(&mut Column)) -> Column {
@@ -147,11 +135,11 @@ mod tests {
     fn what_old_code_relies_on_is_told_from_what_it_does_not_notice() {
         let required = column(|_| {});
         let nullable = column(|column| column.not_null = false);
-        let with_default = column(|column| column.default = Some("1".to_owned()));
+        let with_default = column(|column| column.default = Some(Expression::unchecked("1")));
         let wider = column(|column| column.column_type = "numeric".to_owned());
         let identity = column(|column| column.identity = Some(Identity::Always));
         let open_identity = column(|column| column.identity = Some(Identity::ByDefault));
-        let generated = column(|column| column.generated = Some("id + 1".to_owned()));
+        let generated = column(|column| column.generated = Some(Expression::unchecked("id + 1")));
         for (old, new, verb) in [
             (None, &required, "leaves"),
             (Some(&with_default), &required, "leaves"),
@@ -199,8 +187,10 @@ mod tests {
             "'1'::numeric(5, 2)",
             "1 + (2 * 3)",
             "'{}'::jsonb",
+            "\"now\"()",
+            "coalesce(current_setting, NULL)",
         ] {
-            assert!(!may_be_volatile(same), "{same}");
+            assert!(!may_be_volatile(&Expression::unchecked(same)), "{same}");
         }
         for own in [
             "gen_random_uuid()",
@@ -208,9 +198,10 @@ mod tests {
             "clock_timestamp()",
             "nextval('s')",
             "'a' || app.next()",
-            "\"now\"()",
+            "public.now()",
+            "date_trunc('day', clock_timestamp())",
         ] {
-            assert!(may_be_volatile(own), "{own}");
+            assert!(may_be_volatile(&Expression::unchecked(own)), "{own}");
         }
     }
 

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{Plan, Step};
-use crate::diff::{Delta, SchemaDiff};
-use crate::hazard::HazardKind;
-use crate::render;
 use authz_schema::schema::{Role, Schema};
 use authz_sql::Ident;
 
-impl Plan {
-    pub(super) fn roles(&mut self, diff: &SchemaDiff<'_>) {
-        let (old, new) = (diff.old, diff.new);
-        for delta in &diff.session_roles {
+use super::{Builder, Op, Step};
+use crate::diff::Delta;
+use crate::hazard::HazardKind;
+use crate::object::Object;
+use crate::statement::Statement;
+
+impl Builder<'_> {
+    pub(super) fn roles(&mut self) {
+        let (old, new) = (&self.old.schema, &self.new.schema);
+        for delta in self.diff.session_roles.clone() {
             match delta {
                 Delta::Added(role) => self.ensure_role(new, role, "NOLOGIN"),
                 Delta::Removed(_) | Delta::Changed(..) => self.roles_stay = true,
@@ -21,17 +23,24 @@ impl Plan {
         if let Some(login) = &new.login_role {
             let is_new = old.login_role.as_ref() != Some(login);
             if is_new {
+                if old.login_role.is_some() && !new.session_roles.is_empty() {
+                    let roles: Vec<String> = new.session_roles.iter().map(Ident::to_string).collect();
+                    self.hazard(
+                        HazardKind::AuthzWidens,
+                        format!("lets who logs in as {login} become {}", roles.join(", ")),
+                    );
+                }
                 self.ensure_role(new, login, "LOGIN NOINHERIT");
             }
             for role in &new.session_roles {
                 let is_known = !is_new && old.session_roles.contains(role);
                 let provided = new.is_existing_role(role) && new.is_existing_role(login);
                 if !is_known && !provided {
-                    self.push(Step::Roles, render::ensure_membership(role, login));
+                    self.membership(Step::Roles, role, login);
                 }
             }
         }
-        for delta in &diff.roles {
+        for delta in self.diff.roles.clone() {
             match delta {
                 Delta::Added(role) => {
                     // Until now nothing was said of it.
@@ -49,13 +58,26 @@ impl Plan {
     }
 
     /// Creates a role that is ours, and refuses any that row security would not bind.
-    fn ensure_role(&mut self, schema: &Schema, role: &Ident, attributes: &str) {
-        let sql = if schema.is_existing_role(role) {
-            render::refuse_strong_role(role)
+    fn ensure_role(&mut self, schema: &Schema, role: &Ident, attributes: &'static str) {
+        let statement = if schema.is_existing_role(role) {
+            Statement::RefuseStrongRole(role.clone())
         } else {
-            render::ensure_role(role, attributes)
+            Statement::EnsureRole {
+                role: role.clone(),
+                attributes,
+            }
         };
-        self.push(Step::Roles, sql);
+        self.push(Step::Roles, Op::Alter, Object::Nobody, statement);
+    }
+
+    fn membership(&mut self, step: Step, role: &Ident, member: &Ident) {
+        let (role, member) = (role.clone(), member.clone());
+        self.push(
+            step,
+            Op::Alter,
+            Object::Nobody,
+            Statement::EnsureMembership { role, member },
+        );
     }
 
     /// What `authz.toml` says of a role of ours, where it differs from before.
@@ -65,10 +87,9 @@ impl Plan {
         }
         let name = &new.name;
         if !schema.session_roles.contains(name) && schema.login_role.as_ref() != Some(name) && old.is_none() {
-            self.push(Step::Roles, render::ensure_role(name, "NOLOGIN"));
+            self.ensure_role(schema, name, "NOLOGIN");
         }
         if old.is_some_and(|old| old.no_inherit) != new.no_inherit {
-            let word = if new.no_inherit { "NOINHERIT" } else { "INHERIT" };
             if old.is_some() {
                 let (kind, how) = if new.no_inherit {
                     (HazardKind::AuthzNarrows, "no longer has")
@@ -77,7 +98,15 @@ impl Plan {
                 };
                 self.hazard(kind, format!("{name} {how} the rights of its groups by itself"));
             }
-            self.push(Step::RoleOptions, format!("ALTER ROLE {name} {word}"));
+            self.push(
+                Step::RoleOptions,
+                Op::Alter,
+                Object::Nobody,
+                Statement::Inherit {
+                    role: name.clone(),
+                    inherits: !new.no_inherit,
+                },
+            );
         }
         let none = BTreeSet::new();
         let before = old.map_or(&none, |old| &old.member_of);
@@ -88,14 +117,22 @@ impl Plan {
                     format!("makes {name} a member of {group}, whose rights it gets"),
                 );
             }
-            self.push(Step::RoleOptions, render::ensure_membership(group, name));
+            self.membership(Step::RoleOptions, group, name);
         }
         for group in before.difference(&new.member_of) {
             self.hazard(
                 HazardKind::AuthzNarrows,
                 format!("takes {name} out of {group}, whose rights it loses"),
             );
-            self.push(Step::RoleOptions, format!("REVOKE {group} FROM {name}"));
+            self.push(
+                Step::RoleOptions,
+                Op::Alter,
+                Object::Nobody,
+                Statement::RevokeMembership {
+                    role: group.clone(),
+                    member: name.clone(),
+                },
+            );
         }
     }
 }

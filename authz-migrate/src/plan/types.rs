@@ -1,147 +1,104 @@
 //! Enum types.
 
-use super::reworked::only_adds_values;
-use super::{Plan, Step};
-use crate::diff::{Delta, SchemaDiff};
-use crate::hazard::HazardKind;
-use crate::render;
-use authz_schema::schema::{Column, EnumType, TypeName, generated_name};
-use authz_sql::{Ident, literal};
+use authz_schema::schema::{EnumType, TypeName};
 
-impl Plan {
-    pub(super) fn enums(&mut self, diff: &SchemaDiff<'_>) {
-        for delta in &diff.enums {
+use super::{Builder, Level, Op, Step};
+use crate::diff::Delta;
+use crate::object::Object;
+use crate::statement::{Statement, ValuePlace};
+
+impl Builder<'_> {
+    /// A type that loses values is another one by now (`world::split_enums`): here types come, go, and gain values.
+    pub(super) fn enums(&mut self) {
+        for delta in self.diff.enums.clone() {
             match delta {
                 Delta::Added(item) => {
-                    self.push(Step::Types, render::create_enum(item));
-                    if item.comment.is_some() {
-                        self.push(Step::Types, comment(item));
-                    }
-                }
-                Delta::Removed(item) => self.push(Step::DropTypes, format!("DROP TYPE {}", item.name)),
-                Delta::Changed(old, new) => {
-                    if !only_adds_values(old, new) {
-                        self.remake_enum(diff, old, new);
-                    } else if old.values != new.values {
-                        for sql in add_values(old, new) {
-                            self.push(Step::Types, sql);
-                        }
-                    }
-                    if old.comment != new.comment || !only_adds_values(old, new) && new.comment.is_some() {
-                        self.push(Step::Comments, comment(new));
-                    }
-                }
-            }
-        }
-    }
-
-    /// PostgreSQL cannot take a value away. A type of the same name is made, and every column takes it.
-    fn remake_enum(&mut self, diff: &SchemaDiff<'_>, old: &EnumType, new: &EnumType) {
-        let gone: Vec<String> = old
-            .values
-            .iter()
-            .filter(|value| !new.values.contains(value))
-            .map(|value| literal(value))
-            .collect();
-        let what = if gone.is_empty() {
-            format!("orders the values of {} anew", new.name)
-        } else {
-            format!(
-                "takes {} from {}, which fails where a row has it",
-                gone.join(", "),
-                new.name
-            )
-        };
-        self.hazard(HazardKind::FailsOnRows, what);
-        let Some(former) = former_name(&new.name) else {
-            return;
-        };
-        self.push(
-            Step::RemakeEnums,
-            format!("ALTER TYPE {} RENAME TO {}", new.name, former.name),
-        );
-        self.push(Step::RemakeEnums, render::create_enum(new));
-        for table in diff.new.tables.values() {
-            let Some(before) = diff.old.tables.get(&table.name).filter(|_| !table.existing) else {
-                continue;
-            };
-            let name = &table.name;
-            let kept = |column: &&Column| {
-                before
-                    .columns
-                    .iter()
-                    .any(|old| old.name == column.name && old.is_of(&new.name))
-            };
-            for column in table
-                .columns
-                .iter()
-                .filter(|column| column.is_of(&new.name))
-                .filter(kept)
-            {
-                self.hazard(
-                    HazardKind::TableRewrite,
-                    format!("changes the type of {name}.{} to a new {}", column.name, new.name),
-                );
-                let old_default = before
-                    .columns
-                    .iter()
-                    .find(|old| old.name == column.name)
-                    .and_then(|old| old.default.as_ref());
-                let alter = format!("ALTER TABLE {name} ALTER COLUMN {}", column.name);
-                if old_default.is_some() {
-                    self.push(Step::RetypeEnums, format!("{alter} DROP DEFAULT"));
-                }
-                let text = if column.column_type.ends_with("[]") {
-                    "text[]"
-                } else {
-                    "text"
-                };
-                self.push(
-                    Step::RetypeEnums,
-                    format!(
-                        "{alter} TYPE {0} USING {1}::{text}::{0}",
-                        column.column_type, column.name
-                    ),
-                );
-                if let Some(default) = &column.default {
+                    let object = Object::Enum(item.name.clone());
                     self.push(
-                        Step::RetypeEnums,
-                        format!("{alter} SET DEFAULT {}", render::default_value(default)),
+                        Step::Types,
+                        Op::Create,
+                        object.clone(),
+                        Statement::CreateEnum(item.clone()),
+                    );
+                    if item.comment.is_some() {
+                        self.comment(Step::Types, object, item.comment.clone());
+                    }
+                }
+                Delta::Removed(item) => {
+                    self.push(
+                        Step::DropTypes,
+                        Op::Drop,
+                        Object::Enum(item.name.clone()),
+                        Statement::DropEnum(item.name.clone()),
                     );
                 }
+                Delta::Changed(old, new) => {
+                    self.add_values(old, new);
+                    if old.comment != new.comment {
+                        self.comment(
+                            Step::Comments,
+                            Object::Enum(new.name.clone()),
+                            new.comment.clone(),
+                        );
+                    }
+                }
             }
         }
-        self.push(Step::DropTypes, format!("DROP TYPE {former}"));
     }
-}
 
-/// The statements that add the values which only the new type has, each beside its neighbour.
-pub(crate) fn add_values(old: &EnumType, new: &EnumType) -> Vec<String> {
-    let mut statements = Vec::new();
-    let mut before: Option<&String> = None;
-    for value in &new.values {
-        if !old.values.contains(value) {
-            let place = match (before, old.values.first()) {
-                (Some(before), _) => format!(" AFTER {}", literal(before)),
-                (None, Some(first)) => format!(" BEFORE {}", literal(first)),
-                (None, None) => String::new(),
-            };
-            statements.push(format!(
-                "ALTER TYPE {} ADD VALUE {}{place}",
-                new.name,
-                literal(value)
-            ));
+    /// Each beside its neighbour.
+    fn add_values(&mut self, old: &EnumType, new: &EnumType) {
+        let mut before: Option<&String> = None;
+        for value in &new.values {
+            if !old.values.contains(value) {
+                let place = match (before, old.values.first()) {
+                    (Some(before), _) => Some(ValuePlace::After(before.clone())),
+                    (None, Some(first)) => Some(ValuePlace::Before(first.clone())),
+                    (None, None) => None,
+                };
+                self.push_at(
+                    Level::Values,
+                    Step::Types,
+                    Op::Create,
+                    Object::Value(new.name.clone(), value.clone()),
+                    Statement::AddValue {
+                        item: new.name.clone(),
+                        value: value.clone(),
+                        place,
+                    },
+                );
+            }
+            before = Some(value);
         }
-        before = Some(value);
     }
-    statements
-}
 
-fn comment(item: &EnumType) -> String {
-    render::comment(&format!("TYPE {}", item.name), item.comment.as_deref())
-}
+    /// Pairs of types where columns of the one take the other, so that their values meet by text.
+    pub(super) fn met_by_text(&self) -> Vec<(TypeName, TypeName)> {
+        let mut pairs = Vec::new();
+        for (name, table) in &self.new.schema.tables {
+            let Some(before) = self.old.schema.tables.get(name) else {
+                continue;
+            };
+            for column in &table.columns {
+                let old = before.columns.iter().find(|old| old.name == column.name);
+                let old = old.and_then(|old| self.old_catalog.enum_of(&old.column_type));
+                if let (Some(old), Some(new)) = (old, self.new_catalog.enum_of(&column.column_type))
+                    && old != new
+                    && !pairs.contains(&(old.clone(), new.clone()))
+                {
+                    pairs.push((old, new));
+                }
+            }
+        }
+        pairs
+    }
 
-fn former_name(name: &TypeName) -> Option<TypeName> {
-    let former = Ident::new(generated_name(&[name.name.as_str(), "former"])).ok()?;
-    Some(name.renamed(&former))
+    pub(super) fn comment(&mut self, step: Step, of: Object, text: Option<String>) {
+        self.push(
+            step,
+            Op::Alter,
+            Object::Comment(Box::new(of.clone())),
+            Statement::Comment { of, text },
+        );
+    }
 }

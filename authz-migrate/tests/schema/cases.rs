@@ -182,7 +182,7 @@ each_case! {
     identity_removed {
         old: owned!("#[column(identity)] number: i32"),
         new: owned!("#[column(default = \"1\")] number: i32"),
-        allow: [],
+        allow: ["authz-widens"],
     }
 
     // Constraints and indexes.
@@ -285,7 +285,7 @@ each_case! {
             beside!("teams", ""),
             owned!("#[column(references = \"teams(id)\", on_delete = \"cascade\")] team_id: i64")
         ),
-        allow: [],
+        allow: ["authz-widens"],
     }
     foreign_key_dropped {
         old: concat!(beside!("teams", ""), owned!("#[column(references = \"teams(id)\")] team_id: i64")),

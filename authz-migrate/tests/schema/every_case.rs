@@ -16,7 +16,10 @@ fn a_schema_does_not_differ_from_itself() {
     for source in sources.chain([TODOS, TENANTS, NOTES, ""]) {
         let schema = schema(source);
         assert!(SchemaDiff::of(&schema, &schema).is_empty(), "{source}");
-        assert!(Migration::between(&schema, &schema).is_none(), "{source}");
+        assert!(
+            Migration::between(&schema, &schema).unwrap().is_none(),
+            "{source}"
+        );
     }
 }
 
@@ -36,6 +39,7 @@ fn each_change_is_a_migration_that_needs_exactly_the_consent_of_its_case() {
     for case in all_cases() {
         let (new, renames) = models(case.new);
         let migration = Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .expect(case.name)
             .expect(case.name);
         let kinds = migration.hazards.iter().map(|hazard| hazard.kind);
         let needed: BTreeSet<&str> = kinds
@@ -58,12 +62,15 @@ fn access_changes_in_the_main_file_alone_and_in_a_transaction() {
     for case in all_cases() {
         let (new, renames) = models(case.new);
         let migration = Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .expect(case.name)
             .expect(case.name);
         for part in &migration.parts {
             // Without a value that an enum gained, the way back makes the type anew, and the policies on it.
             let main = part.suffix.is_empty() || part.suffix == "enum_values";
             for text in [&part.up, &part.down] {
-                let statements: String = text.lines().filter(|line| !line.starts_with("--")).collect();
+                // While a foreign key is validated, who migrates has no SELECT.
+                let said = |line: &&str| !line.starts_with("--") && !line.ends_with("CURRENT_USER;");
+                let statements: String = text.lines().filter(said).collect();
                 let without_transaction = text.starts_with("-- no-transaction\n");
                 if !main || without_transaction {
                     for word in [
@@ -114,7 +121,7 @@ fn what_is_spelled_otherwise_is_no_change() {
         "id <> 7",
         "lower('A')",
     ));
-    let between = |other: &str| Migration::between(&old, &schema(other));
+    let between = |other: &str| Migration::between(&old, &schema(other)).unwrap();
     assert!(
         between(&model(
             "(auth.user_id()=USER_ID) AND ((id > 0)) -- why",
@@ -136,8 +143,9 @@ fn what_is_spelled_otherwise_is_no_change() {
 fn a_table_is_moved_to_another_namespace_with_all_that_is_its_own() {
     let case = cases::table_moved_to_another_namespace();
     let (new, renames) = models(case.new);
-    let migration =
-        Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap();
+    let migration = Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+        .unwrap()
+        .unwrap();
     let [part] = migration.parts.as_slice() else {
         panic!("{migration:?}")
     };

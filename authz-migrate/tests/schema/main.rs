@@ -42,6 +42,7 @@ fn shown(name: &str, text: &str) -> String {
             && !line.contains("Written by")
             && !line.starts_with("-- Part")
             && !line.contains("lock_timeout")
+            && !line.contains("row_security = off")
     };
     let name = Some(format!("-- {name}")).filter(|_| !name.is_empty());
     let lines = name

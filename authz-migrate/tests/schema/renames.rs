@@ -10,14 +10,24 @@ use crate::{Case, up_files};
 /// The migration of a case.
 fn up(case: &Case) -> String {
     let (new, renames) = models(case.new);
-    up_files(&Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default()).unwrap())
+    up_files(
+        &Migration::with_renames(&schema(case.old), &new, &renames, &LockTimeout::default())
+            .unwrap()
+            .unwrap(),
+    )
 }
 
 #[test]
 fn table_renamed() {
-    insta::assert_snapshot!(up(&cases::table_renamed()), @r"
+    insta::assert_snapshot!(up(&cases::table_renamed()), @"
     -- breaks-old-code: renames public.notes to memos; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME TO memos;
+    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
+    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
+    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
+    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
+    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
+    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     DO $do$ DECLARE
         old name;
         new name;
@@ -33,22 +43,18 @@ fn table_renamed() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
-    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
-    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
-    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
-    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
-    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     ");
 }
 
 #[test]
 fn table_with_an_identity_renamed() {
-    insta::assert_snapshot!(up(&cases::table_with_an_identity_renamed()), @r"
+    insta::assert_snapshot!(up(&cases::table_with_an_identity_renamed()), @"
     -- breaks-old-code: renames public.memos.id to key; programs that run meanwhile know the old name
     -- breaks-old-code: renames public.notes to memos; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME TO memos;
     ALTER TABLE public.memos RENAME COLUMN id TO key;
+    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
+    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
     ALTER SEQUENCE IF EXISTS public.notes_id_seq RENAME TO memos_key_seq;
     DO $do$ DECLARE
         old name;
@@ -65,16 +71,16 @@ fn table_with_an_identity_renamed() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
-    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
     ");
 }
 
 #[test]
 fn table_renamed_that_others_read_and_refer_to() {
-    insta::assert_snapshot!(up(&cases::table_renamed_that_others_read_and_refer_to()), @r"
+    insta::assert_snapshot!(up(&cases::table_renamed_that_others_read_and_refer_to()), @"
     -- breaks-old-code: renames public.teams to groups; programs that run meanwhile know the old name
     ALTER TABLE public.teams RENAME TO groups;
+    ALTER TABLE public.groups RENAME CONSTRAINT teams_pkey TO groups_pkey;
+    ALTER POLICY teams_select_authenticated ON public.groups RENAME TO groups_select_authenticated;
     DO $do$ DECLARE
         old name;
         new name;
@@ -90,8 +96,6 @@ fn table_renamed_that_others_read_and_refer_to() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.groups', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.groups RENAME CONSTRAINT teams_pkey TO groups_pkey;
-    ALTER POLICY teams_select_authenticated ON public.groups RENAME TO groups_select_authenticated;
     ");
 }
 
@@ -120,9 +124,12 @@ fn column_renamed() {
 
 #[test]
 fn column_renamed_with_all_that_stands_on_it() {
-    insta::assert_snapshot!(up(&cases::column_renamed_with_all_that_stands_on_it()), @r"
+    insta::assert_snapshot!(up(&cases::column_renamed_with_all_that_stands_on_it()), @"
     -- breaks-old-code: renames public.notes.team_id to group_id; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME COLUMN team_id TO group_id;
+    ALTER TABLE public.notes RENAME CONSTRAINT notes_team_id_check TO notes_group_id_check;
+    ALTER TABLE public.notes RENAME CONSTRAINT notes_team_id_key TO notes_group_id_key;
+    ALTER INDEX public.notes_team_id_id_idx RENAME TO notes_group_id_id_idx;
     DO $do$ DECLARE
         old name;
         new name;
@@ -138,9 +145,6 @@ fn column_renamed_with_all_that_stands_on_it() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.notes', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.notes RENAME CONSTRAINT notes_team_id_check TO notes_group_id_check;
-    ALTER TABLE public.notes RENAME CONSTRAINT notes_team_id_key TO notes_group_id_key;
-    ALTER INDEX public.notes_team_id_id_idx RENAME TO notes_group_id_id_idx;
     ");
 }
 
@@ -153,6 +157,12 @@ fn table_and_column_renamed_and_changed() {
     -- breaks-old-code: renames public.notes to memos; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME TO memos;
     ALTER TABLE public.memos RENAME COLUMN title TO heading;
+    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
+    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
+    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
+    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
+    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
+    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     DO $do$ DECLARE
         old name;
         new name;
@@ -160,7 +170,7 @@ fn table_and_column_renamed_and_changed() {
         -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
         FOR old, new IN
             SELECT c.conname, w.name
-            FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null'), (E'heading', E'memos_heading_not_null')) AS w (column_name, name)
+            FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null')) AS w (column_name, name)
             JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
             JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
             WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
@@ -168,12 +178,6 @@ fn table_and_column_renamed_and_changed() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
-    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
-    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
-    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
-    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
-    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     ALTER TABLE public.memos ALTER COLUMN heading SET DEFAULT 'new';
     ALTER TABLE public.memos ALTER COLUMN heading DROP NOT NULL;
     CREATE POLICY memos_select_authenticated_2 ON public.memos
@@ -207,9 +211,15 @@ fn a_rename_that_was_done_before() {
 
 #[test]
 fn table_renamed_with_a_new_index_and_without_an_old_one() {
-    insta::assert_snapshot!(up(&cases::table_renamed_with_a_new_index_and_without_an_old_one()), @r"
+    insta::assert_snapshot!(up(&cases::table_renamed_with_a_new_index_and_without_an_old_one()), @"
     -- breaks-old-code: renames public.notes to memos; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME TO memos;
+    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
+    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
+    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
+    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
+    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
+    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     DO $do$ DECLARE
         old name;
         new name;
@@ -225,12 +235,6 @@ fn table_renamed_with_a_new_index_and_without_an_old_one() {
             EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
         END LOOP;
     END $do$;
-    ALTER TABLE public.memos RENAME CONSTRAINT notes_pkey TO memos_pkey;
-    ALTER INDEX public.notes_user_id_idx RENAME TO memos_user_id_idx;
-    ALTER POLICY notes_delete_authenticated ON public.memos RENAME TO memos_delete_authenticated;
-    ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
-    ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
-    ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
     -- index_memos_number_idx
     -- no-transaction
     CREATE INDEX CONCURRENTLY IF NOT EXISTS memos_number_idx ON public.memos (number);
@@ -274,8 +278,8 @@ fn column_renamed_with_new_constraints() {
                 USING HINT = 'Remove the cause, such as rows that a unique index refuses, then REINDEX INDEX CONCURRENTLY, and migrate again.';
         END IF;
     END $do$;
-    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_heading_check;
     ALTER TABLE public.notes VALIDATE CONSTRAINT notes_heading_not_null_check;
+    ALTER TABLE public.notes VALIDATE CONSTRAINT notes_heading_check;
     ALTER TABLE public.notes ALTER COLUMN heading SET NOT NULL;
     ALTER TABLE public.notes DROP CONSTRAINT notes_heading_not_null_check;
     ALTER TABLE public.notes ADD CONSTRAINT notes_heading_key UNIQUE USING INDEX notes_heading_key;

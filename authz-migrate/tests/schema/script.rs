@@ -6,14 +6,14 @@ use crate::schemas::{NOTES, TENANTS, TODOS, schema};
 
 /// The script without what is the same in each: the roles and the `auth` namespace.
 fn tables(source: &str) -> String {
-    let script = script(&schema(source));
+    let script = script(&schema(source)).unwrap();
     let (_, tables) = script.split_once("\nCREATE TABLE").unwrap();
     format!("CREATE TABLE{tables}")
 }
 
 #[test]
 fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
-    insta::assert_snapshot!(script(&schema(TODOS)), @r"
+    insta::assert_snapshot!(script(&schema(TODOS)).unwrap(), @r"
     DO $do$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'anonymous') THEN
             CREATE ROLE anonymous NOLOGIN;
@@ -337,5 +337,5 @@ fn paragraphs_follow_their_notes() {
 
 #[test]
 fn no_models_are_no_script() {
-    assert_eq!(script(&schema("")), "");
+    assert_eq!(script(&schema("")).unwrap(), "");
 }

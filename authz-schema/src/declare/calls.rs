@@ -6,8 +6,8 @@ use super::{Declarations, DeclareError, Subject};
 use crate::closest::closest;
 use crate::config::Platform;
 use crate::schema::{Constraint, Table, TableName};
-use authz_sql::expression::qualified_calls;
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::expression::Expression;
+use authz_sql::{Ident, MEMBERS, QualifiedName};
 
 /// The functions that there are.
 pub(super) struct Known {
@@ -48,14 +48,14 @@ impl Known {
     /// The same for these expressions of a table.
     pub(super) fn missing<'a>(
         &self,
-        texts: impl IntoIterator<Item = &'a String>,
+        expressions: impl IntoIterator<Item = &'a Expression>,
         table: &TableName,
     ) -> Vec<DeclareError> {
         let mut errors = Vec::new();
-        for (namespace, name) in texts.into_iter().flat_map(|text| qualified_calls(text)) {
-            let message = match namespace.as_str() {
-                "auth" => self.missing_in_auth(&name),
-                MEMBERS => self.missing_in_members(&name),
+        for call in expressions.into_iter().flat_map(Expression::calls) {
+            let message = match call.namespace.as_ref().map(Ident::as_str) {
+                Some("auth") => self.missing_in_auth(call.name.as_str()),
+                Some(MEMBERS) => self.missing_in_members(call.name.as_str()),
                 _ => None,
             };
             let error = message.map(|message| DeclareError {

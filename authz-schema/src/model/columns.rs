@@ -147,7 +147,7 @@ pub(super) fn read(
             identity: identity.map(|(_, identity)| identity),
             // Filled in when all columns are known.
             generated: None,
-            default: default.map(|expression| expression.as_str().to_owned()),
+            default,
             comment: doc_comment(&field.attrs),
         },
     };
@@ -202,7 +202,7 @@ pub(super) fn read_generated(
                 ),
             );
         } else if let Some(model) = columns.get_mut(index) {
-            model.column.generated = Some(expression.as_str().to_owned());
+            model.column.generated = Some(expression);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::schema::{
     Constraint, ConstraintKind, ForeignKey, Index, Table, TableName, generated_name, is_led_by,
 };
 use authz_sql::Ident;
-use authz_sql::expression::Place;
+use authz_sql::expression::{Expression, Place};
 
 use super::arguments::Arguments;
 use super::columns::ColumnModel;
@@ -151,7 +151,11 @@ pub(super) fn add_policy_indexes(
             .chain(["idx"])
             .collect();
         if let Ok(name) = Ident::new(generated_name(&parts)) {
-            indexes.push(Index::new(name, vec![key], vec![column.name.clone()]));
+            indexes.push(Index::new(
+                name,
+                vec![Expression::unchecked(key)],
+                vec![column.name.clone()],
+            ));
         }
     }
 }
@@ -225,11 +229,7 @@ impl Made<'_> {
 
     fn check(&mut self, columns: &[&str], text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) {
         if let Some(expression) = scope.expression(text, Place::Check, errors) {
-            self.add(
-                columns,
-                "check",
-                ConstraintKind::Check(expression.as_str().to_owned()),
-            );
+            self.add(columns, "check", ConstraintKind::Check(expression));
         }
     }
 

@@ -9,7 +9,7 @@ use syn::{Token, parenthesized};
 
 use crate::schema::{ForeignKey, ForeignKeyAction, Index, TableName};
 use authz_sql::Ident;
-use authz_sql::expression::Place;
+use authz_sql::expression::{Expression, Place};
 
 use super::arguments::{Argument, Value};
 use super::{Errors, Scope};
@@ -19,12 +19,12 @@ pub(super) struct IndexModel {
     pub(super) name: Option<Ident>,
     /// The columns that its default name holds.
     pub(super) named_after: Vec<Ident>,
-    keys: Vec<String>,
+    keys: Vec<Expression>,
     columns: Vec<Ident>,
     unique: bool,
     method: Option<String>,
     include: Vec<Ident>,
-    predicate: Option<String>,
+    predicate: Option<Expression>,
 }
 
 impl IndexModel {
@@ -33,7 +33,7 @@ impl IndexModel {
         Self {
             name: None,
             named_after: vec![column.clone()],
-            keys: vec![column.to_string()],
+            keys: vec![Expression::unchecked(column.to_string())],
             columns: vec![column.clone()],
             unique: false,
             method: None,
@@ -121,14 +121,16 @@ pub(super) fn index(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) 
             Item::Column(column, words) => {
                 let name = scope.column(&column.unraw().to_string(), column.span(), errors)?;
                 let order = order(&words, &mut ordered, errors)?;
-                index.keys.push(format!("{name}{order}"));
+                index.keys.push(Expression::unchecked(format!("{name}{order}")));
                 index.named_after.push(name.clone());
                 index.reads(name);
             }
             Item::Expression(text, words) => {
                 let expression = scope.expression(&text, Place::IndexKey, errors)?;
                 let order = order(&words, &mut ordered, errors)?;
-                index.keys.push(format!("({}){order}", expression.as_str()));
+                index
+                    .keys
+                    .push(Expression::unchecked(format!("({expression}){order}")));
                 for name in scope.read_by(&expression) {
                     index.named_after.push(name.clone());
                     index.reads(name);
@@ -142,7 +144,7 @@ pub(super) fn index(argument: Argument, scope: &Scope<'_>, errors: &mut Errors) 
                 for name in scope.read_by(&expression) {
                     index.reads(name);
                 }
-                index.predicate = Some(expression.as_str().to_owned());
+                index.predicate = Some(expression);
             }
             Item::Option(key, text) if key == "name" => {
                 index.name = super::ident(&text.value(), text.span(), errors);

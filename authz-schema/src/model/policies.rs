@@ -287,8 +287,8 @@ fn policies_of(
             command,
             restrictive,
             roles: roles.clone(),
-            using: clauses.using.map(|expression| expression.wrapped()),
-            with_check: clauses.with_check.map(|expression| expression.wrapped()),
+            using: clauses.using.as_ref().map(Expression::wrapped),
+            with_check: clauses.with_check.as_ref().map(Expression::wrapped),
         });
     }
 }
@@ -399,7 +399,7 @@ fn membership(text: &syn::LitStr, scope: &Scope<'_>, errors: &mut Errors) -> Opt
         condition_columns: condition_columns
             .filter_map(|column| Ident::new(column.name).ok())
             .collect(),
-        condition: condition.map(|condition| condition.wrapped()),
+        condition: condition.as_ref().map(Expression::wrapped),
         table,
         group,
         user,

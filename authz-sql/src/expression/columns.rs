@@ -1,30 +1,16 @@
 //! Which columns an expression names, and which of them it compares.
 
-use super::{ColumnRef, Comparison, Expression, fold};
+use super::{ColumnRef, Comparison, Expression};
+use crate::lexical::fold;
+use crate::resolve::VALUE_KEYWORDS;
 use crate::tree::{Node, SyntaxKind};
-
-/// Keywords that stand for a value and parse as a name.
-const VALUE_KEYWORDS: &[&str] = &[
-    "current_catalog",
-    "current_date",
-    "current_role",
-    "current_schema",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "localtime",
-    "localtimestamp",
-    "session_user",
-    "system_user",
-    "user",
-];
 
 impl Expression {
     /// The first arm of an `OR` outside of subqueries that is the same for every row, other than a constant. A
     /// subquery with a FROM is left alone, since only the server knows whether it names columns of the row.
     #[must_use]
     pub fn row_independent_arm(&self) -> Option<&str> {
-        self.find_row_independent_arm(&self.root)
+        self.find_row_independent_arm(self.root()?)
     }
 
     fn find_row_independent_arm(&self, node: &Node) -> Option<&str> {
@@ -174,6 +160,6 @@ fn within_parentheses(node: &Node) -> &Node {
     }
 }
 
-fn has_from(node: &Node) -> bool {
+pub(super) fn has_from(node: &Node) -> bool {
     node.kind == SyntaxKind::SELECT && node.child(SyntaxKind::FROM_CLAUSE).is_some()
 }

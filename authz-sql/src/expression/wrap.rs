@@ -7,7 +7,7 @@ use crate::MEMBERS;
 use crate::tree::{Node, SyntaxKind};
 
 /// A call to wrap, with what goes inside.
-pub(super) struct Call {
+pub(super) struct Wrapped {
     /// Where it stands in the text.
     pub(super) range: Range<usize>,
     /// Whether it is the array of `ANY` or `ALL`.
@@ -17,10 +17,13 @@ pub(super) struct Call {
 impl Expression {
     /// The text of which this one is the [wrapped](Self::wrapped) form; this one, where there is no such text.
     #[must_use]
-    pub fn unwrapped(&self) -> String {
-        let mut sql = String::with_capacity(self.text.len());
+    pub fn unwrapped(&self) -> Self {
+        let Some(root) = self.root() else {
+            return self.clone();
+        };
+        let mut sql = String::with_capacity(self.as_str().len());
         let mut end = 0;
-        for (outer, inner) in self.root.descendants().filter_map(subquery) {
+        for (outer, inner) in root.descendants().filter_map(subquery) {
             // One inside of another went with it.
             if outer.start >= end {
                 sql.push_str(self.slice(&(end..outer.start)));
@@ -28,15 +31,15 @@ impl Expression {
                 end = outer.end;
             }
         }
-        sql.push_str(self.slice(&(end..self.text.len())));
+        sql.push_str(self.slice(&(end..self.as_str().len())));
         match Self::parse(&sql, super::Place::Policy) {
-            Ok(expression) if expression.wrapped() == self.text => sql,
-            _ => self.text.clone(),
+            Ok(_) if Self::unchecked(sql.as_str()).wrapped() == *self => Self::unchecked(sql),
+            _ => self.clone(),
         }
     }
 
     /// Collects the calls to wrap. `path` is the chain from the root to the node to look at.
-    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, calls: &mut Vec<Call>) {
+    pub(super) fn find_calls<'a>(&'a self, path: &mut Vec<&'a Node>, calls: &mut Vec<Wrapped>) {
         let Some(node) = path.last().copied() else { return };
         let is_call = self
             .callee(node)
@@ -44,7 +47,7 @@ impl Expression {
         if is_call && !self.names_column(node) {
             let whole = self.constant_part(path);
             if !is_scalar_subquery_target(path, whole) && !is_from_item(path) {
-                calls.extend(path.get(whole).map(|node| Call {
+                calls.extend(path.get(whole).map(|node| Wrapped {
                     range: node.range.clone(),
                     is_array: is_array_of_any(path, whole),
                 }));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::Error;
+use crate::{Binaries, Error};
 
 /// The user that initdb and the server run as: we, or where we are root, someone else.
 pub(super) struct User {
@@ -80,6 +80,62 @@ impl User {
         std::os::unix::fs::chown(path, Some(uid), Some(gid))
             .map_err(Error::io("give the data directory away"))
     }
+
+    /// The programs where this user can run them. Those of a download in root's own cache folder come into the server's directory.
+    pub(super) fn reach(&self, binaries: &Binaries, directory: &Path) -> Result<Binaries, Error> {
+        use std::process::Stdio;
+
+        let Some(Ids { uid, .. }) = self.other else {
+            return Ok(binaries.clone());
+        };
+        let mut trial = Command::new(binaries.program("postgres"));
+        trial
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        trial.current_dir("/");
+        self.run(&mut trial);
+        if trial.status().is_ok_and(|status| status.success()) {
+            return Ok(binaries.clone());
+        }
+        // What lies beside programs that were not downloaded is not known.
+        let prefix = binaries.directory().parent().filter(|_| binaries.is_downloaded());
+        let Some(prefix) = prefix else {
+            return Err(Error::Closed {
+                directory: binaries.directory().to_owned(),
+                uid,
+            });
+        };
+        let copy = directory.join("postgresql");
+        self.link_tree(prefix, &copy)
+            .map_err(Error::io("bring the programs to the server's directory"))?;
+        Ok(binaries.moved(copy.join("bin")))
+    }
+
+    /// Makes a folder with the same files as another: hard links, which take no time and no space, or copies on another file system. The
+    /// folders belong to this user, so that the server's script can remove them; the files stay root's.
+    fn link_tree(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        use std::fs;
+
+        fs::create_dir(to)?;
+        if let Some(Ids { uid, gid }) = self.other {
+            std::os::unix::fs::chown(to, Some(uid), Some(gid))?;
+        }
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                self.link_tree(&from, &to)?;
+            } else if kind.is_symlink() {
+                std::os::unix::fs::symlink(fs::read_link(&from)?, &to)?;
+            } else if fs::hard_link(&from, &to).is_err() {
+                fs::copy(&from, &to)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(not(unix))]
@@ -88,6 +144,10 @@ impl User {
 
     pub(super) fn give(&self, _: &Path) -> Result<(), Error> {
         Ok(())
+    }
+
+    pub(super) fn reach(&self, binaries: &Binaries, _: &Path) -> Result<Binaries, Error> {
+        Ok(binaries.clone())
     }
 }
 

@@ -29,13 +29,13 @@ fn git(package: &Package, arguments: &[&str]) -> (bool, String) {
 }
 
 #[track_caller]
-fn git_ok(package: &Package, arguments: &[&str]) {
+pub(crate) fn git_ok(package: &Package, arguments: &[&str]) {
     let (fine, text) = git(package, arguments);
     assert!(fine, "git {arguments:?}: {text}");
 }
 
-fn commit(package: &Package, message: &str) {
-    git_ok(package, &["add", "--all", "migrations"]);
+pub(crate) fn commit(package: &Package, message: &str) {
+    git_ok(package, &["add", "--all", "."]);
     git_ok(package, &["commit", "--quiet", "--message", message]);
 }
 
@@ -75,6 +75,50 @@ fn assert_found(ran: &Ran, what: &str) {
     assert!(ran.out.contains(what), "{what} is not in {}", ran.whole());
 }
 
+/// Takes a migration back that no database has.
+#[track_caller]
+fn undo(package: &Package) -> Ran {
+    let ran = package.run(&[
+        "undo",
+        "--force",
+        "--database-url",
+        "postgres://nobody@127.0.0.1:1/app",
+    ]);
+    assert_fine(&ran);
+    ran
+}
+
+/// The shell blocks of a section of docs/migrations.md, as lines without comments.
+fn recipes(section: &str) -> Vec<Vec<String>> {
+    let page = include_str!("../../../docs/migrations.md");
+    let (_, section) = page.split_once(&format!("## {section}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    let lines = |block: &str| {
+        let block = block.split("```").next().unwrap();
+        let lines = block
+            .lines()
+            .map(|line| line.split(" # ").next().unwrap().trim().to_owned());
+        lines.collect()
+    };
+    blocks.map(lines).collect()
+}
+
+/// The words of a shell line, in which double quotes hold words together.
+fn words(line: &str) -> Vec<String> {
+    let pieces = line.split('"').enumerate();
+    let words = pieces.flat_map(|(number, piece)| {
+        let quoted = number % 2 == 1;
+        let split: Vec<&str> = if quoted {
+            vec![piece]
+        } else {
+            piece.split_whitespace().collect()
+        };
+        split.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    });
+    words.collect()
+}
+
 /// Merges two branches in one order; the conflict is resolved as its text says. Returns the dump of the result.
 fn merged(base: &str, first: &str, second: &str, both: &str, earlier_first: bool) -> Vec<String> {
     let package = repository(base);
@@ -100,14 +144,16 @@ fn merged(base: &str, first: &str, second: &str, both: &str, earlier_first: bool
         );
     }
 
-    // The side of `main`, and the other's migration anew.
+    // The lock of `main`, and the other's migration anew.
     git_ok(&package, &["checkout", "--ours", "migrations/authz.lock"]);
     let files = package.files();
-    let again: Vec<&String> = files.keys().filter(|name| name.contains("_two.")).collect();
-    assert_eq!(again.len(), 2);
-    for name in again {
-        std::fs::remove_file(package.migrations().join(name)).unwrap();
-    }
+    undo(&package);
+    let gone: Vec<String> = files
+        .into_keys()
+        .filter(|name| !package.files().contains_key(name))
+        .collect();
+    assert_eq!(gone.len(), 2);
+    assert!(gone.iter().all(|name| name.contains("_two.")), "{gone:?}");
     package.generate("two", &["authz-widens"]);
     commit(&package, "merge");
     assert_fine(&package.run(&["check"]));
@@ -157,6 +203,136 @@ fn two_branches_that_each_add_a_policy() {
         ["role_one", "role_two"].map(|role| format!("#[rls(select = \"is_complete\", to = \"{role}\")]"));
     let with = |attributes: &str| TODOS.replacen("#[rls(", &format!("{attributes}\n#[rls("), 1);
     assert_merges(TODOS, &with(&one), &with(&two), &with(&format!("{one}\n{two}")));
+}
+
+/// On a thread of its own: a command starts a runtime, which none can inside another.
+fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap())
+}
+
+/// Runs the lines of a recipe on the second branch, whose migration is applied to a local database. Where `undo` refuses,
+/// what it says is done.
+async fn follow(recipe: &[String], package: &Package, database: &mut Database) -> usize {
+    let mut refused = 0;
+    for line in recipe {
+        let words = words(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["git", arguments @ ..] => git_ok(package, arguments),
+            ["cargo", "authz", "undo"] => {
+                let url = database.url.clone();
+                let undo = || alone(|| package.run(&["undo", "--database-url", &url]));
+                let ran = undo();
+                if matches!(ran.result, Ok(Outcome::Found)) {
+                    assert!(
+                        ran.err.contains("run `cargo sqlx migrate revert` first"),
+                        "{}",
+                        ran.whole()
+                    );
+                    refused += 1;
+                    // One file is reverted.
+                    database.undo(package, 29990101000001).await;
+                    assert_fine(&undo());
+                } else {
+                    assert_fine(&ran);
+                }
+            }
+            ["cargo", "authz", "generate", name] => drop(package.generate(name, &["authz-widens"])),
+            other => panic!("the recipe has a line that this test cannot run: {other:?}"),
+        }
+    }
+    refused
+}
+
+/// A local database has the migration of the branch `two`, and `main` has got that of `one` meanwhile. A recipe of
+/// docs/migrations.md leads to one history that this database and an empty one can run.
+fn assert_recipe(number: usize, earlier_first: bool, begin: impl Fn(&Package)) {
+    let recipes = recipes("Two branches");
+    let package = repository(TODOS);
+    let gaps = ["", "29990101000100"];
+    let [early, late] = if earlier_first { gaps } else { [gaps[1], gaps[0]] };
+    branch(&package, "one", &format!("{TODOS}\n{TAGS}"), early);
+    let lists = TODOS.replacen("#[derive(", &format!("{LISTS}\n\n#[derive("), 1);
+    branch(&package, "two", &lists, late);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        git_ok(&package, &["checkout", "--quiet", "main"]);
+        git_ok(&package, &["merge", "--quiet", "one"]);
+        git_ok(&package, &["checkout", "--quiet", "two"]);
+        begin(&package);
+        assert_eq!(
+            follow(recipes.get(number).unwrap(), &package, &mut database).await,
+            1
+        );
+        database.migrate(&package).await;
+    });
+    let files = package.files();
+    assert!(
+        files.keys().any(|name| name.contains("_one.")),
+        "{:?}",
+        files.keys()
+    );
+    assert!(
+        files.keys().any(|name| name.contains("_mine.")),
+        "{:?}",
+        files.keys()
+    );
+    assert!(
+        !files.keys().any(|name| name.contains("_two.")),
+        "{:?}",
+        files.keys()
+    );
+    package.assert_settled();
+    assert_fine(&package.run(&["check"]));
+    commit(&package, "mine");
+    assert_fine(&package.run(&["check", "--no-replay", "--base", "main"]));
+}
+
+#[test]
+fn the_recipe_for_two_branches_leads_to_one_history() {
+    for earlier_first in [true, false] {
+        assert_recipe(0, earlier_first, |_| {});
+    }
+}
+
+#[test]
+fn the_recipe_for_a_rebase_leads_to_one_history() {
+    for earlier_first in [true, false] {
+        assert_recipe(1, earlier_first, |package| {
+            let (clean, text) = git(package, &["rebase", "main"]);
+            assert!(!clean && text.contains("authz.lock"), "{text}");
+        });
+    }
+}
+
+#[test]
+fn a_lock_that_was_merged_by_hand_is_taken_back_to_the_side_without_the_migration() {
+    let package = repository(TODOS);
+    branch(&package, "one", &format!("{TODOS}\n{TAGS}"), "");
+    let there = lock_text(&package);
+    let lists = TODOS.replacen("#[derive(", &format!("{LISTS}\n\n#[derive("), 1);
+    branch(&package, "two", &lists, "29990101000100");
+    let (clean, _) = git(&package, &["merge", "--no-edit", "one"]);
+    assert!(!clean);
+    // Both sides' tables, under the name of the later file.
+    let both = Package::new(&std::fs::read_to_string(package.root().join("src/lib.rs")).unwrap());
+    both.generate("both", &[]);
+    let lock = lock_text(&both);
+    let is_last = |line: &&str| line.starts_with("last_migration = ");
+    let last = lock.lines().find(is_last).unwrap();
+    package.write(
+        "authz.lock",
+        &lock.replace(last, "last_migration = \"29990101000101_two\""),
+    );
+    commit(&package, "merge");
+    package.assert_settled();
+    undo(&package);
+    assert_eq!(lock_text(&package), there);
+    let files = package.files();
+    assert!(
+        files.keys().any(|name| name.contains("_one.")) && !files.keys().any(|name| name.contains("_two."))
+    );
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! Databases of the tests, all on one throwaway server.
+//!
+//! Migrations run as a managed service lets one run them: as [`OWNER`], who owns the database and may make roles, and whom row
+//! security binds like anybody. The superuser writes rows for everybody, and looks.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -7,15 +10,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use authz_migrate::migration::script;
 use authz_schema::schema::Schema;
 use authz_throwaway::Server;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::package::Package;
 
-/// A database with one connection of the superuser.
+/// Who owns the databases: no superuser, and without BYPASSRLS.
+///
+/// One for all databases of a server. Session roles belong to the server, and from PostgreSQL 16 on only who made a role may
+/// grant it: see `owner.rs` for a second owner.
+pub(crate) const OWNER: &str = "own";
+
+/// A database with a connection of its owner, who migrates, and one of the superuser.
 pub(crate) struct Database {
     /// Its URL, with the password of the superuser.
     pub(crate) url: String,
+    /// The superuser's.
     pub(crate) connection: PgConnection,
+    /// The owner's.
+    pub(crate) owner: PgConnection,
 }
 
 /// The server of this program. It ends with the process.
@@ -43,13 +56,40 @@ impl Database {
 
     /// An empty database of this name on a server.
     pub(crate) async fn on(server: &Server, name: String) -> Self {
+        Self::owned_by(OWNER, server, name).await
+    }
+
+    /// An empty database that belongs to this role, which is made if it is not there.
+    pub(crate) async fn owned_by(owner: &str, server: &Server, name: String) -> Self {
         let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
-        execute(&mut admin, &format!("CREATE DATABASE {name}"))
+        let role = format!("CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD '{owner}'");
+        execute(&mut admin, &unless_there(&role)).await.unwrap();
+        execute(&mut admin, &format!("CREATE DATABASE {name} OWNER {owner}"))
             .await
             .unwrap();
         let url = server.url(&name);
-        let connection = PgConnection::connect(&url).await.unwrap();
-        Self { url, connection }
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        if server.version().major() < 15 {
+            // From 15 on `public` belongs to whoever owns the database.
+            let sql = format!("ALTER SCHEMA public OWNER TO {owner}");
+            execute(&mut connection, &sql).await.unwrap();
+        }
+        let options: PgConnectOptions = url.parse().unwrap();
+        let owner = PgConnection::connect_with(&options.username(owner).password(owner))
+            .await
+            .unwrap();
+        Self {
+            url,
+            connection,
+            owner,
+        }
+    }
+
+    /// An empty database whose migrations the superuser runs.
+    pub(crate) async fn of_superuser() -> Self {
+        let mut database = Self::new().await;
+        database.owner = PgConnection::connect(&database.url).await.unwrap();
+        database
     }
 
     /// A database with all that a schema declares.
@@ -61,12 +101,12 @@ impl Database {
 
     /// Makes all that a schema declares, from nothing.
     pub(crate) async fn build(&mut self, schema: &Schema) {
-        self.execute(&script(schema)).await;
+        self.execute_as_owner(&script(schema).unwrap()).await;
     }
 
     /// Applies the migrations of a package that have not run yet.
     pub(crate) async fn migrate(&mut self, package: &Package) {
-        if let Err(error) = package.migrator().await.run(&mut self.connection).await {
+        if let Err(error) = package.migrator().await.run(&mut self.owner).await {
             panic!("{error:?}");
         }
     }
@@ -74,43 +114,49 @@ impl Database {
     /// Applies the migrations up to this version that have not run yet.
     pub(crate) async fn migrate_to(&mut self, package: &Package, version: i64) {
         let migrator = package.migrator().await;
-        if let Err(error) = migrator.run_to(version, &mut self.connection).await {
-            panic!("{error:?}\n{:#?}", package.files());
+        if let Err(error) = migrator.run_to(version, &mut self.owner).await {
+            panic!("{error:?}\n{}", package.shown());
         }
     }
 
     /// Applies the migrations, which must fail, and gives the error.
     pub(crate) async fn fail_to_migrate(&mut self, package: &Package) -> String {
-        let error = package
-            .migrator()
-            .await
-            .run(&mut self.connection)
-            .await
-            .unwrap_err();
+        let error = package.migrator().await.run(&mut self.owner).await.unwrap_err();
         // sqlx keeps its lock when a migration fails.
-        self.execute("SELECT pg_advisory_unlock_all()").await;
+        self.execute_as_owner("SELECT pg_advisory_unlock_all()").await;
         format!("{error:?}")
     }
 
     /// Undoes the migrations after this version.
     pub(crate) async fn undo(&mut self, package: &Package, version: i64) {
-        if let Err(error) = package.migrator().await.undo(&mut self.connection, version).await {
+        if let Err(error) = package.migrator().await.undo(&mut self.owner, version).await {
             panic!("{error:?}");
         }
     }
 
-    /// Runs statements.
+    /// Runs statements as the owner.
+    pub(crate) async fn execute_as_owner(&mut self, sql: &str) {
+        execute(&mut self.owner, sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
+    }
+
+    /// Runs statements as the superuser.
     pub(crate) async fn execute(&mut self, sql: &str) {
         execute(&mut self.connection, sql)
             .await
             .unwrap_or_else(|error| panic!("{error:?}\n{sql}"));
     }
 
-    /// What `pg_dump` says of the schema: its statements, sorted, without the bookkeeping of sqlx.
+    /// What `pg_dump` says of the schema: its statements, sorted, without the bookkeeping of sqlx. Where the server's programs come without
+    /// it, as downloaded ones do, what the catalogue says.
     ///
     /// Sorted, because privileges stand in the order in which they were granted, which means nothing.
     pub(crate) fn dump(&self) -> Vec<String> {
         let program = server().binaries().program("pg_dump");
+        if !program.is_file() {
+            return self.catalogue();
+        }
         let answer = Command::new(&program)
             .args(["--schema-only", "--no-owner", "--exclude-table=_sqlx_migrations"])
             .arg(&self.url)
@@ -139,6 +185,41 @@ impl Database {
         statements.sort();
         statements
     }
+
+    /// What the catalogue says of the schema: a text for each object, sorted, without owners and the bookkeeping of sqlx.
+    fn catalogue(&self) -> Vec<String> {
+        let read = async || {
+            let mut connection = PgConnection::connect(&self.url).await?;
+            execute(&mut connection, "SET search_path = ''").await?;
+            let texts = sqlx::query_scalar(include_str!("database/catalogue.sql"))
+                .fetch_all(&mut connection)
+                .await?;
+            connection.close().await?;
+            Ok::<_, sqlx::Error>(texts)
+        };
+        // The caller may be inside of a runtime, where one cannot block.
+        std::thread::scope(|scope| scope.spawn(|| block_on(read())).join())
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// The same, where the order of columns does not count: one that comes back stands last.
+    pub(crate) fn dump_unordered(&self) -> Vec<String> {
+        let sorted = |statement: String| {
+            if !statement.starts_with("CREATE TABLE") {
+                return statement;
+            }
+            let mut lines: Vec<&str> = statement.lines().map(|line| line.trim_end_matches(',')).collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        };
+        self.dump().into_iter().map(sorted).collect()
+    }
+}
+
+/// Statements that make what belongs to the whole server, unless another test has.
+pub(crate) fn unless_there(sql: &str) -> String {
+    format!("DO $do$ BEGIN {sql}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $do$")
 }
 
 /// Runs statements.
@@ -160,4 +241,87 @@ pub(crate) fn assert_same(what: &str, left: &[String], right: &[String]) {
         left == right,
         "{what}\nonly in the first: {left_only:#?}\nonly in the second: {right_only:#?}"
     );
+}
+
+#[test]
+fn the_catalogue_tells_apart_whatever_a_migration_may_change() {
+    block_on(async {
+        let mut database = Database::new().await;
+        let role = format!("catalogue_{}", std::process::id());
+        database
+            .execute(&format!(
+                "CREATE ROLE {role};
+                 CREATE TYPE mood AS ENUM ('happy', 'sad');
+                 CREATE FUNCTION f(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n';
+                 CREATE TABLE p (id bigint PRIMARY KEY);
+                 CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int DEFAULT 1, m mood, p bigint REFERENCES p);
+                 CREATE POLICY reading ON t FOR SELECT TO {role} USING (n > 0);
+                 CREATE VIEW v AS SELECT n FROM t"
+            ))
+            .await;
+        let changes = [
+            "CREATE SCHEMA s",
+            "COMMENT ON SCHEMA public IS 'ours'",
+            "GRANT CREATE ON SCHEMA public TO $role",
+            "ALTER TYPE mood ADD VALUE 'calm' BEFORE 'sad'",
+            "ALTER TYPE mood RENAME VALUE 'calm' TO 'content'",
+            "REVOKE USAGE ON TYPE mood FROM PUBLIC",
+            "CREATE DOMAIN d AS int CHECK (VALUE > 0)",
+            "CREATE OR REPLACE FUNCTION f(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n + 1'",
+            "ALTER FUNCTION f SECURITY DEFINER",
+            "ALTER FUNCTION f SET search_path = ''",
+            "REVOKE EXECUTE ON FUNCTION f FROM PUBLIC",
+            "COMMENT ON FUNCTION f IS 'next'",
+            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+            "ALTER TABLE t FORCE ROW LEVEL SECURITY",
+            "ALTER POLICY reading ON t USING (n > 1)",
+            "ALTER POLICY reading ON t TO PUBLIC",
+            "ALTER POLICY reading ON t RENAME TO looking",
+            "COMMENT ON POLICY looking ON t IS 'look'",
+            "CREATE POLICY closed ON t AS RESTRICTIVE FOR INSERT WITH CHECK (n < 9)",
+            "GRANT SELECT ON t TO $role",
+            "GRANT SELECT ON t TO $role WITH GRANT OPTION",
+            "GRANT UPDATE (n) ON t TO $role",
+            "GRANT USAGE ON SEQUENCE t_id_seq TO $role",
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO $role",
+            "ALTER TABLE t ALTER n SET DEFAULT 2",
+            "ALTER TABLE t ALTER n SET NOT NULL",
+            "ALTER TABLE t ALTER id SET GENERATED BY DEFAULT",
+            "ALTER TABLE t ALTER id SET INCREMENT 2",
+            "ALTER TABLE t ADD twice int GENERATED ALWAYS AS (n * 2) STORED",
+            "ALTER TABLE t ALTER n DROP EXPRESSION IF EXISTS, ALTER twice DROP EXPRESSION",
+            "ALTER TABLE t ALTER twice TYPE bigint",
+            "ALTER TABLE t ADD word text COLLATE \"C\"",
+            "COMMENT ON COLUMN t.word IS 'a word'",
+            "ALTER TABLE t ADD CONSTRAINT small CHECK (n < 100) NOT VALID",
+            "ALTER TABLE t VALIDATE CONSTRAINT small",
+            "COMMENT ON CONSTRAINT small ON t IS 'small'",
+            "ALTER TABLE t DROP CONSTRAINT t_p_fkey, ADD CONSTRAINT t_p_fkey FOREIGN KEY (p) REFERENCES p ON DELETE CASCADE",
+            "CREATE INDEX i ON t (n)",
+            "ALTER INDEX i RENAME TO j",
+            "CREATE UNIQUE INDEX k ON t (word) WHERE n > 0",
+            "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION g()",
+            "ALTER TABLE t DISABLE TRIGGER touch",
+            "CREATE OR REPLACE VIEW v AS SELECT n FROM t WHERE n > 0",
+            "ALTER VIEW v SET (security_barrier = true)",
+            "CREATE SEQUENCE q",
+            "ALTER SEQUENCE q OWNED BY t.n",
+            "ALTER TABLE t SET (fillfactor = 70)",
+            "CREATE UNLOGGED TABLE u (n int)",
+            "ALTER TABLE u SET LOGGED",
+            "ALTER TABLE t RENAME n TO number",
+        ];
+        let mut before = database.catalogue();
+        assert_eq!(before, database.catalogue());
+        for change in changes {
+            database.execute(&change.replace("$role", &role)).await;
+            let after = database.catalogue();
+            assert_ne!(before, after, "{change}");
+            before = after;
+        }
+        database
+            .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+            .await;
+    });
 }

@@ -82,7 +82,14 @@ fn every_key_that_the_configuration_shows_is_one() {
         })
         .collect();
     Config::parse(&shown).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(Config::parse(&text).unwrap(), Config::default());
+    let config = Config::parse(&text).unwrap();
+    let login_role = config.login_role.clone();
+    let others = Config {
+        login_role: None,
+        ..config
+    };
+    assert_eq!(others, Config::default());
+    assert_eq!(login_role.unwrap().as_str(), "models_authenticator");
     let keys: toml::Table = shown.parse().unwrap();
     let keys: Vec<&String> = keys.keys().collect();
     assert_eq!(
@@ -95,4 +102,25 @@ fn every_key_that_the_configuration_shows_is_one() {
             "roles"
         ]
     );
+}
+
+#[test]
+fn each_application_has_a_login_role_of_its_own_and_platforms_keep_theirs() {
+    let package = Package::new(TODOS);
+    init(&package, &[]);
+    let up = fs::read_to_string(package.generate("create", &[])).unwrap();
+    assert!(
+        up.contains("CREATE ROLE models_authenticator LOGIN NOINHERIT;"),
+        "{up}"
+    );
+
+    let platform = Package::new(TODOS);
+    init(&platform, &["--platform", "neon"]);
+    let text = fs::read_to_string(platform.root().join("authz.toml")).unwrap();
+    assert!(text.contains("\n#login_role = \"authenticator\"\n"), "{text}");
+
+    // A project without the key stays as it is.
+    let before = Package::new(TODOS);
+    let up = fs::read_to_string(before.generate("create", &[])).unwrap();
+    assert!(up.contains("CREATE ROLE authenticator LOGIN NOINHERIT;"), "{up}");
 }

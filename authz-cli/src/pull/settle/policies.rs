@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use authz_schema::schema::{Command, MEMBERS_ROLE, Policy, Table};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::{Catalogue, LiveTable, Report, Settled, names};
 use crate::catalogue::introspect::{LiveGrant, LivePolicy};
@@ -58,9 +59,9 @@ pub(super) fn settle(
             made.policies.contains(policy).then_some(())?;
             locked.policies.iter().find(|locked| locked.name == policy.name)
         });
-        let clause = |read: &Option<String>, locked: Option<&Option<String>>| -> Option<Text> {
+        let clause = |read: &Option<String>, locked: Option<&Option<Expression>>| -> Option<Text> {
             let read = read.as_deref()?;
-            match locked.and_then(Option::as_deref) {
+            match locked.and_then(Option::as_ref) {
                 Some(locked) => Some(tidy::of_lock(locked)),
                 None => Some(tidy::policy(read)),
             }
@@ -122,8 +123,8 @@ fn one(
             command,
             restrictive: policy.restrictive,
             roles,
-            using: using.clone(),
-            with_check: with_check.clone(),
+            using: using.clone().map(Expression::unchecked),
+            with_check: with_check.clone().map(Expression::unchecked),
         });
     }
     let mut wanted = Vec::new();

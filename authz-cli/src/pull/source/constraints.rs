@@ -2,10 +2,10 @@
 
 use authz_schema::schema::{Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Index, Table};
 use authz_sql::Ident;
+use authz_sql::expression::Expression;
 
 use super::draft::{self, Draft, Item};
 use super::names;
-use crate::pull::tidy;
 
 /// Adds each constraint to its column, or to the table.
 pub(super) fn add(table: &Table, draft: &mut Draft) {
@@ -29,7 +29,7 @@ pub(super) fn add(table: &Table, draft: &mut Draft) {
                     .push(Item::of(object, format!("unique({})", list(columns)))),
             },
             ConstraintKind::Check(expression) => {
-                let item = Item::of(object, format!("check = {}", draft::text(expression)));
+                let item = Item::of(object, format!("check = {}", draft::text(expression.as_str())));
                 match column_of_check(table, constraint, draft) {
                     Some(at) => on_column(draft, at, item),
                     None => draft.table.push(item),
@@ -102,7 +102,9 @@ pub(super) fn add_index(table: &Table, index: &Index, draft: &mut Draft) {
     let object = format!("index {}", index.name);
     let plain = Index::new(index.name.clone(), index.keys.clone(), index.columns.clone());
     let one = match (index.keys.as_slice(), index.columns.as_slice()) {
-        ([key], [column]) if *key == column.to_string() && *index == plain && follows(table, index) => {
+        ([key], [column])
+            if key.as_str() == column.to_string() && *index == plain && follows(table, index) =>
+        {
             table.columns.iter().position(|known| known.name == *column)
         }
         _ => None,
@@ -129,9 +131,8 @@ fn follows(table: &Table, index: &Index) -> bool {
     })
 }
 
-fn is_key_of(key: &str, column: &Ident) -> bool {
-    key.strip_prefix(&column.to_string())
-        .is_some_and(|order| order.is_empty() || order.starts_with(' '))
+fn is_key_of(key: &Expression, column: &Ident) -> bool {
+    key.key_parts().0 == column.to_string()
 }
 
 fn index(table: &Table, index: &Index) -> String {
@@ -143,7 +144,7 @@ fn index(table: &Table, index: &Index) -> String {
         parts.push(format!("method = {}", draft::text(method)));
     }
     if let Some(predicate) = &index.predicate {
-        parts.push(format!("where = {}", draft::text(predicate)));
+        parts.push(format!("where = {}", draft::text(predicate.as_str())));
     }
     if !index.include.is_empty() {
         parts.push(format!("include({})", list(&index.include)));
@@ -155,20 +156,16 @@ fn index(table: &Table, index: &Index) -> String {
 }
 
 /// `column desc nulls last` or `"expression" desc`.
-fn index_key(table: &Table, key: &str) -> String {
+fn index_key(table: &Table, key: &Expression) -> String {
+    let (expression, order) = key.key_parts();
+    let order = order.to_ascii_lowercase();
     if let Some(column) = table.columns.iter().find(|column| is_key_of(key, &column.name)) {
-        let order = key.strip_prefix(&column.name.to_string()).unwrap_or_default();
-        return format!("{}{}", word(&column.name), order.to_ascii_lowercase());
+        return format!("{}{order}", word(&column.name));
     }
-    let (expression, order) = tidy::key_parts(key);
     // The model puts parentheses around it.
-    let inner = expression
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'));
     format!(
-        "{}{}",
-        draft::text(inner.unwrap_or(expression)),
-        order.to_ascii_lowercase()
+        "{}{order}",
+        draft::text(Expression::unchecked(expression).bare().as_str())
     )
 }
 

@@ -1,6 +1,5 @@
 //! Which migrations a database has, as the table of sqlx says; or why that is not known.
 
-use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::drift::Address;
 use crate::project::SqlxSettings;
+use crate::server_error::ServerError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,26 +46,6 @@ pub enum AppliedError {
     /// The runtime could not start.
     #[error("no async runtime could be started")]
     Runtime(#[from] std::io::Error),
-}
-
-/// The database's URL: the argument, else `DATABASE_URL` of the environment, else of the nearest `.env` from `folder` upwards.
-#[must_use]
-pub fn database_url(argument: Option<&str>, folder: &Path) -> Option<String> {
-    const NAME: &str = "DATABASE_URL";
-    let filled = |url: &String| !url.is_empty();
-    let in_file = || {
-        let file = folder.ancestors().map(|folder| folder.join(".env"));
-        let file = file.into_iter().find(|file| file.is_file())?;
-        let variables = dotenvy::from_path_iter(file).ok()?;
-        let found = variables.flatten().find(|(name, _)| name == NAME);
-        found.map(|(_, url)| url)
-    };
-    argument
-        .map(str::to_owned)
-        .or_else(|| std::env::var(NAME).ok())
-        .filter(filled)
-        .or_else(in_file)
-        .filter(filled)
 }
 
 /// Asks the database which migrations it has. It is read only.
@@ -107,7 +87,7 @@ pub fn ask(url: Option<&str>, settings: &SqlxSettings) -> Result<Answer, Applied
         let mut connection = options.connect().await?;
         let applied = read(&mut connection, settings.table_name()).await?;
         connection.close().await?;
-        Ok::<_, sqlx::Error>(applied)
+        Ok::<_, ServerError>(applied)
     };
     let place = format!(
         "the database `{}` at {}:{}",
@@ -117,7 +97,7 @@ pub fn ask(url: Option<&str>, settings: &SqlxSettings) -> Result<Answer, Applied
     let answer = runtime.block_on(async { tokio::time::timeout(CONNECT_TIMEOUT, reading).await });
     Ok(match answer {
         Ok(Ok(applied)) => Answer::Has(address, applied),
-        Ok(Err(error)) => Answer::Unknown(format!("{place} could not be asked: {}", reason(&error))),
+        Ok(Err(error)) => Answer::Unknown(format!("{place} could not be asked: {}", error.message)),
         Err(_elapsed) => Answer::Unknown(format!("{place} did not answer in 10 s")),
     })
 }
@@ -145,41 +125,9 @@ async fn read(connection: &mut PgConnection, table: &str) -> Result<Vec<Applied>
     sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await
 }
 
-/// What the server says, or else what the connection does.
-fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_url_is_that_of_the_argument_or_of_the_nearest_env_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let inner = dir.path().join("inner");
-        std::fs::create_dir(&inner).unwrap();
-        std::fs::write(
-            dir.path().join(".env"),
-            "# mine\nexport DATABASE_URL=\"postgres://env/app\"\n",
-        )
-        .unwrap();
-        assert_eq!(
-            database_url(Some("postgres://argument/app"), &inner).as_deref(),
-            Some("postgres://argument/app")
-        );
-        let url = database_url(None, &inner);
-        assert_eq!(
-            url,
-            std::env::var("DATABASE_URL")
-                .ok()
-                .or(Some("postgres://env/app".to_owned()))
-        );
-    }
 
     #[test]
     fn a_url_that_is_none_is_an_error_that_does_not_repeat_it() {

@@ -286,7 +286,7 @@ pub struct Check {
 /// `cargo authz drift`
 #[derive(Debug, Args)]
 pub struct Drift {
-    /// The database [default: the environment's `DATABASE_URL`, which other users of the machine cannot see]
+    /// The database [default: `DATABASE_URL` of the environment or of `.env`, which other users of the machine cannot see]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
     /// How to say what was found

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use proc_macro2::LineColumn;
 
-use crate::scan::ScanError;
+use crate::scan::{Model, ScanError};
 
 /// One mistake at one place of a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,16 @@ impl Diagnostic {
             }
         });
         diagnostics.collect()
+    }
+
+    /// The messages of a mistake in a model.
+    #[must_use]
+    pub fn of(model: &Model, error: &syn::Error) -> Vec<Self> {
+        if model.expanded {
+            let errors = error.clone().into_iter();
+            return errors.map(|error| model.at(error.to_string()).into()).collect();
+        }
+        Self::from_syn(error, &model.file)
     }
 
     /// The line, from 1.

@@ -6,18 +6,18 @@
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use authz_schema::schema::{Schema, TableName};
-use authz_sql::Ident;
 use serde::Serialize;
 use sqlx::migrate::Migration;
 
 use self::live::{Applied, Live};
+use crate::catalogue::{
+    Difference, OwnersRights, Wanted, access, differences, objects, owners_rights, table_name,
+};
 use crate::progress::stage;
-use crate::project::SqlxSettings;
-use crate::replay::catalogue::{Difference, access, differences, objects};
-use crate::replay::{ReplayError, apply, migrations, new_database, start};
+use crate::replay::{Ground, Replay, ReplayError, start, steps};
+use crate::server_error::ServerError;
 
 /// What the comparison found.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,8 @@ pub struct Drift {
     pub migrations: Vec<MigrationState>,
     /// The objects that are not what the migrations made.
     pub differences: Vec<Difference>,
+    /// The views and functions that read governed tables with their owner's rights.
+    pub owners_rights: Vec<OwnersRights>,
 }
 
 /// Where a database is.
@@ -101,7 +103,9 @@ impl State {
 #[non_exhaustive]
 pub enum DriftError {
     /// Nothing says which database.
-    #[error("no database is named; give `--database-url`, or set DATABASE_URL")]
+    #[error(
+        "no database is named; give `--database-url`, or set DATABASE_URL, in the environment or in `.env`"
+    )]
     NoUrl,
     /// The URL is none.
     #[error(
@@ -114,7 +118,7 @@ pub enum DriftError {
         /// The database.
         address: Address,
         /// Why.
-        source: sqlx::Error,
+        source: ServerError,
     },
     /// The server does not answer in time.
     #[error("`{}` at {}:{} did not answer in 10 s", .0.name, .0.host, .0.port)]
@@ -132,54 +136,63 @@ pub enum DriftError {
     },
     /// The live catalogue cannot be read.
     #[error("the database cannot be read")]
-    Read(#[source] sqlx::Error),
+    Read(#[source] ServerError),
     /// The migrations cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }
 
-/// Compares the database at `url` with the migrations in `folder`, as far as it has them.
+/// Compares the database at `url` with the migrations, as far as it has them.
 ///
 /// # Errors
 ///
 /// [`DriftError`] when there is no server, here or there, or sqlx never migrated the database.
-pub fn find(url: &str, folder: &Path, settings: &SqlxSettings, lock: &Schema) -> Result<Drift, DriftError> {
+pub fn find(url: &str, replay: Replay<'_>, lock: &Schema) -> Result<Drift, DriftError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ReplayError::Runtime)?;
     let server = start().map_err(ReplayError::Server)?;
     runtime.block_on(async {
-        let here = migrations(folder, settings).await?;
+        let here = steps(replay.folder, replay.sqlx).await?;
         stage("reading the database");
         let mut live = Live::connect(url).await?;
-        let there = live.applied(settings.table_name()).await?;
-        let states = states(&here, &there);
+        let there = live.applied(replay.sqlx.table_name()).await?;
+        let states = states(here.iter().map(|step| &step.up.migration), &there);
         let has: BTreeSet<i64> = there.iter().map(|applied| applied.version).collect();
-        let shared = here
-            .into_iter()
-            .filter(|migration| has.contains(&migration.version));
-        let mut replayed = new_database(&server, "replayed").await?;
-        apply(&mut replayed, folder, settings, shared.collect()).await?;
+        let mut shared = here;
+        shared.retain(|step| has.contains(&step.up.migration.version));
+        let ground = Ground::new(&server, replay.config)
+            .await
+            .map_err(ReplayError::Database)?;
+        let mut replayed = replay.run(&ground, "replayed", &shared).await?.connection;
 
         let mut tables: BTreeSet<TableName> = lock.tables.keys().cloned().collect();
         if !states.is_empty() {
             // The lock is of another day than the database: what row security was then on is managed too.
             tables.extend(secured(&mut replayed).await.map_err(ReplayError::Database)?);
         }
-        let expected = async {
-            let mut expected = objects(&mut replayed, lock, &tables).await?;
-            expected.extend(access(&mut replayed, lock).await?);
-            Ok(expected)
+        let read = async |connection: &mut sqlx::PgConnection, migrator: &str| {
+            let wanted = Wanted {
+                schema: lock,
+                migrator,
+            };
+            let mut objects = objects(connection, wanted, &tables).await?;
+            objects.extend(access(connection, lock).await?);
+            Ok::<_, ServerError>(objects)
         };
-        let expected = expected.await.map_err(ReplayError::Database)?;
-        let found = async {
-            let mut found = objects(&mut live.connection, lock, &tables).await?;
-            found.extend(access(&mut live.connection, lock).await?);
-            Ok(found)
-        };
-        let found = found.await.map_err(DriftError::Read)?;
+        let expected = read(&mut replayed, ground.owner())
+            .await
+            .map_err(ReplayError::Database)?;
+        let migrator = live.migrator.clone();
+        let found = read(&mut live.connection, &migrator)
+            .await
+            .map_err(DriftError::Read)?;
+        let owners_rights = owners_rights(&mut live.connection, true)
+            .await
+            .map_err(DriftError::Read)?;
         Ok(Drift {
+            owners_rights,
             server_version: live.version().await?,
             replay_version: server.version().to_string(),
             applied: there.len(),
@@ -206,10 +219,10 @@ impl Drift {
     }
 }
 
-fn states(here: &[Migration], there: &[Applied]) -> Vec<MigrationState> {
+fn states<'a>(here: impl Iterator<Item = &'a Migration>, there: &[Applied]) -> Vec<MigrationState> {
     let newest = there.iter().map(|applied| applied.version).max();
     let mut states: BTreeMap<i64, (String, State)> = BTreeMap::new();
-    let files: BTreeMap<i64, &Migration> = here.iter().map(|file| (file.version, file)).collect();
+    let files: BTreeMap<i64, &Migration> = here.map(|file| (file.version, file)).collect();
     for applied in there {
         let state = match files.get(&applied.version) {
             _ if !applied.success => State::Failed,
@@ -219,7 +232,7 @@ fn states(here: &[Migration], there: &[Applied]) -> Vec<MigrationState> {
         };
         states.insert(applied.version, (applied.description.clone(), state));
     }
-    for file in here {
+    for file in files.values() {
         if !there.iter().any(|applied| applied.version == file.version) {
             let late = newest.is_some_and(|newest| file.version < newest);
             let state = if late { State::Late } else { State::Pending };
@@ -237,18 +250,15 @@ fn states(here: &[Migration], there: &[Applied]) -> Vec<MigrationState> {
 }
 
 /// The tables with row security.
-async fn secured(connection: &mut sqlx::PgConnection) -> Result<Vec<TableName>, sqlx::Error> {
+async fn secured(connection: &mut sqlx::PgConnection) -> Result<Vec<TableName>, ServerError> {
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relrowsecurity",
     )
     .fetch_all(connection)
     .await?;
-    let names = rows.into_iter().filter_map(|(namespace, name)| {
-        Some(TableName {
-            namespace: Ident::new(namespace).ok()?,
-            name: Ident::new(name).ok()?,
-        })
-    });
+    let names = rows
+        .into_iter()
+        .filter_map(|(namespace, name)| table_name(namespace, name));
     Ok(names.collect())
 }

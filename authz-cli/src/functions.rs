@@ -15,13 +15,13 @@ use crate::scan::{ScanError, shown};
 /// The folder, relative to the package's.
 pub const FOLDER: &str = "authz/sql";
 
-/// Reads the functions of the package in `root`, in the order of their file names.
+/// Reads the functions of the package in `root` with their files, in the order of these.
 ///
 /// # Errors
 ///
 /// Every file that cannot be read, or is not exactly one function.
-pub fn read(root: &Path) -> Result<Vec<Function>, Vec<Diagnostic>> {
-    let mut functions: Vec<Function> = Vec::new();
+pub fn read(root: &Path) -> Result<Vec<(PathBuf, Function)>, Vec<Diagnostic>> {
+    let mut functions: Vec<(PathBuf, Function)> = Vec::new();
     let mut places: BTreeMap<Signature, PathBuf> = BTreeMap::new();
     let mut diagnostics = Vec::new();
     let folder = root.join(FOLDER);
@@ -60,7 +60,7 @@ pub fn read(root: &Path) -> Result<Vec<Function>, Vec<Diagnostic>> {
                     let message = format!("the function {signature} is in `{}` already", other.display());
                     diagnostics.push(mistake(&path, &text, 0, message));
                 }
-                functions.push(function);
+                functions.push((path, function));
             }
         }
     }
@@ -117,7 +117,7 @@ mod tests {
             .map(|functions| {
                 functions
                     .iter()
-                    .map(|function| function.signature.to_string())
+                    .map(|(_, function)| function.signature.to_string())
                     .collect()
             })
             .map_err(|errors| {

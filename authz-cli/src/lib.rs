@@ -5,6 +5,7 @@
 //! [`pull`] goes the other way: from a live database to models.
 
 pub mod applied;
+pub mod catalogue;
 pub mod cli;
 pub mod command;
 pub mod diagnostics;
@@ -17,11 +18,13 @@ pub mod folder;
 pub mod functions;
 pub mod history;
 pub mod models;
+pub mod places;
 mod progress;
 pub mod project;
 pub mod pull;
 pub mod record;
 pub mod replay;
 pub mod scan;
+pub mod server_error;
 pub mod status;
 pub mod undo;

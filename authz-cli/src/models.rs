@@ -17,6 +17,7 @@ use crate::diagnostics::Diagnostic;
 use crate::expand::{self, Collected, ExpandError, Unseen};
 use crate::folder::{Folder, FolderError};
 use crate::functions;
+use crate::places::{Place, Places as WrittenPlaces};
 use crate::project::Project;
 use crate::scan::{Declares, Model, scan};
 
@@ -29,6 +30,8 @@ pub struct Models {
     pub renames: Renames,
     /// Where the scan and the compiler do not see the same structs; only by [`read_expanded`].
     pub unseen: Vec<Unseen>,
+    /// Where the tables and their parts are written.
+    pub places: WrittenPlaces,
 }
 
 /// Why the models of a package cannot be read.
@@ -91,17 +94,20 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
     let mut declarations = Declarations::default();
     let mut renames = Renames::default();
     let mut sources = Sources::default();
+    let mut written = WrittenPlaces::default();
     let types = types(
         models,
         &mut declarations,
         &mut renames,
         &mut sources,
+        &mut written,
         &mut diagnostics,
     );
     for model in models.iter().filter(|model| model.declares == Declares::Table) {
         match parse_model(&model.input, &types) {
-            Err(error) => diagnostics.extend(model.diagnostics(&error)),
+            Err(error) => diagnostics.extend(Diagnostic::of(model, &error)),
             Ok(parsed) => {
+                written.add_table(model, &parsed);
                 let name = parsed.table.name.clone();
                 let source = Source {
                     model,
@@ -122,8 +128,17 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
         .iter()
         .map(|claim| claim.declared.clone())
         .collect();
+    for claim in &sources.claims {
+        let function = claim.declared.function.clone();
+        written.add_other(function, Place::of(claim.model, claim.span));
+    }
     match functions::read(&project.root) {
-        Ok(functions) => declarations.functions = functions,
+        Ok(functions) => {
+            for (file, function) in functions {
+                written.add_other(function.signature.name.name.clone(), Place::begin(&file));
+                declarations.functions.push(function);
+            }
+        }
         Err(errors) => diagnostics.extend(errors),
     }
     if !diagnostics.is_empty() {
@@ -139,6 +154,7 @@ fn declared(project: &Project, models: &[Model]) -> Result<Models, ModelsError> 
                 schema,
                 renames,
                 unseen: Vec::new(),
+                places: written,
             });
         }
         Ok(_) => {}
@@ -204,7 +220,7 @@ impl Sources<'_> {
             return Vec::new();
         };
         match places.of(part) {
-            Some(span) => model.diagnostics(&syn::Error::new(span, message)),
+            Some(span) => Diagnostic::of(model, &syn::Error::new(span, message)),
             None => vec![at(model, message.to_owned())],
         }
     }
@@ -228,7 +244,7 @@ struct PlacedClaim<'a> {
 impl PlacedClaim<'_> {
     /// A mistake at the field.
     fn at(&self, message: String) -> Vec<Diagnostic> {
-        self.model.diagnostics(&syn::Error::new(self.span, message))
+        Diagnostic::of(self.model, &syn::Error::new(self.span, message))
     }
 
     fn line(&self) -> usize {
@@ -246,7 +262,7 @@ fn claims<'a>(models: &'a [Model], types: &Types, diagnostics: &mut Vec<Diagnost
         let fields = match parse_claims(&model.input, types) {
             Ok(parsed) => parsed.claims,
             Err(error) => {
-                diagnostics.extend(model.diagnostics(&error));
+                diagnostics.extend(Diagnostic::of(model, &error));
                 continue;
             }
         };
@@ -285,6 +301,7 @@ fn types<'a>(
     declarations: &mut Declarations,
     renames: &mut Renames,
     sources: &mut Sources<'a>,
+    written: &mut WrittenPlaces,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Types {
     let mut types = Types::default();
@@ -304,7 +321,7 @@ fn types<'a>(
                 }
                 _ => match parse_type(&model.input, &types) {
                     Err(error) => {
-                        errors.extend(model.diagnostics(&error));
+                        errors.extend(Diagnostic::of(model, &error));
                         true
                     }
                     Ok(TypeModel {
@@ -321,6 +338,7 @@ fn types<'a>(
                         }
                         renames.extend(former);
                         if let Some(item) = enum_type {
+                            written.add_other(item.name.name.clone(), Place::of_name(model));
                             let other = sources.enums.insert(item.name.clone(), Source { model, places });
                             diagnostics.extend(other.map(|other| same_type(model, other.model, &item.name)));
                             declarations.enums.push(item);

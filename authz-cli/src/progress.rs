@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
 
 /// Says on a terminal what begins now; nothing elsewhere.
 pub(crate) fn stage(text: impl Display) {
@@ -9,6 +10,32 @@ pub(crate) fn stage(text: impl Display) {
     if err.is_terminal() {
         // Work goes on without an audience.
         drop(writeln!(err, "{text}…"));
+    }
+}
+
+/// How far work is that takes long: on a terminal, a line now and then.
+pub(crate) struct Progress {
+    done: usize,
+    of: usize,
+    said: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(of: usize) -> Self {
+        Self {
+            done: 0,
+            of,
+            said: Instant::now(),
+        }
+    }
+
+    /// One more is about to be done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        if self.said.elapsed() > Duration::from_secs(2) {
+            self.said = Instant::now();
+            stage(format_args!("  {} of {}", self.done, self.of));
+        }
     }
 }
 

@@ -125,6 +125,9 @@ pub enum ProjectError {
         /// Which, and where.
         source: Box<toml::de::Error>,
     },
+    /// `.env` is none.
+    #[error("`{}` cannot be read; each line is `NAME=value`", .0.display())]
+    Env(PathBuf),
     /// `sqlx.toml` is not what sqlx accepts.
     #[error("`{}` is not a valid sqlx.toml", path.display())]
     SqlxToml {
@@ -347,10 +350,53 @@ fn config(root: &Path) -> Result<Config, ProjectError> {
     }
 }
 
-/// `[migrate]` of `sqlx.toml`, as far as it decides which files run and where that is noted.
+impl Project {
+    /// The URL of the database as sqlx-cli finds it: what the command line says, the environment, then the `.env` nearest
+    /// to the current folder, or to the package's where that has none above it. The variable is `DATABASE_URL`, unless
+    /// sqlx.toml names another one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProjectError::Env`] for an `.env` that cannot be read.
+    pub fn database_url(&self, given: Option<&str>) -> Result<Option<String>, ProjectError> {
+        let variable = self.sqlx.database_url_var();
+        let environment = || std::env::var(variable).ok();
+        let found = given.map(str::to_owned).or_else(environment);
+        let found = match found.filter(|url| !url.is_empty()) {
+            Some(url) => Some(url),
+            None => self.dotenv(variable)?,
+        };
+        Ok(found.filter(|url| !url.is_empty()))
+    }
+
+    fn dotenv(&self, variable: &str) -> Result<Option<String>, ProjectError> {
+        let current = std::env::current_dir().map_err(ProjectError::CurrentDir)?;
+        let above = |folder: &Path| {
+            let mut files = folder.ancestors().map(|folder| folder.join(".env"));
+            files.find(|path| path.is_file())
+        };
+        let Some(path) = above(&current).or_else(|| above(&self.root)) else {
+            return Ok(None);
+        };
+        // The reason could repeat a line of the file, which holds a password.
+        let failed = |_error| ProjectError::Env(path.clone());
+        for item in dotenvy::from_path_iter(&path).map_err(failed)? {
+            let (key, value) = item.map_err(failed)?;
+            if key == variable {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What `sqlx.toml` says of migrations and databases: which files run, where that is noted, and which variable names the
+/// database.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct SqlxSettings {
+    #[serde(skip)]
+    database_url_var: Option<String>,
     migrations_dir: Option<PathBuf>,
     table_name: Option<String>,
     create_schemas: BTreeSet<String>,
@@ -358,6 +404,12 @@ pub struct SqlxSettings {
 }
 
 impl SqlxSettings {
+    /// The variable with the URL of the database.
+    #[must_use]
+    pub fn database_url_var(&self) -> &str {
+        self.database_url_var.as_deref().unwrap_or("DATABASE_URL")
+    }
+
     /// The table where sqlx notes what it applied, as SQL.
     #[must_use]
     pub fn table_name(&self) -> &str {
@@ -382,7 +434,13 @@ impl SqlxSettings {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct SqlxToml {
+            common: Common,
             migrate: SqlxSettings,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "kebab-case")]
+        struct Common {
+            database_url_var: Option<String>,
         }
 
         let path = root.join("sqlx.toml");
@@ -395,7 +453,10 @@ impl SqlxSettings {
             path,
             source: Box::new(source),
         })?;
-        Ok(parsed.migrate)
+        Ok(Self {
+            database_url_var: parsed.common.database_url_var,
+            ..parsed.migrate
+        })
     }
 }
 

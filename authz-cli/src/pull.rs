@@ -1,11 +1,10 @@
 //! A live database as annotated structs.
 //!
-//! `introspect` reads the catalogue, `settle` chooses the texts, `source` writes the structs and reads them again,
+//! [`crate::catalogue`] reads the database, `settle` chooses the texts, `source` writes the structs and reads them again,
 //! `compare` says what they say otherwise than the database. Nothing in the database changes.
 
 mod baseline;
 mod compare;
-mod introspect;
 mod names;
 mod report;
 mod settle;
@@ -25,11 +24,15 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use self::compare::Alignment;
-use self::introspect::Catalogue;
 use self::report::Report;
 use self::settle::Known;
 use self::source::{File, Written};
-use crate::replay::{self, ReplayError};
+use crate::catalogue::CatalogueError;
+use crate::catalogue::introspect::{self, Catalogue};
+use crate::places::Places;
+use crate::project::SqlxSettings;
+use crate::replay::{self, Ground, Replay, ReplayError};
+use crate::server_error::ServerError;
 
 pub use self::baseline::adoption;
 pub use self::report::{Finding, Kind};
@@ -39,26 +42,22 @@ pub use self::report::{Finding, Kind};
 #[non_exhaustive]
 pub enum PullError {
     /// There is no URL, neither as a flag nor in the environment.
-    #[error("no database is named; pass `--database-url postgres://…` or set DATABASE_URL")]
+    #[error(
+        "no database is named; pass `--database-url postgres://…`, or set DATABASE_URL, in the environment or in `.env`"
+    )]
     NoUrl,
     /// The URL is none of a PostgreSQL database.
     #[error("the database URL cannot be read; expected `postgres://user:password@host/database`")]
     Url,
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
-    Connect(#[source] sqlx::Error),
-    /// The catalogue cannot be read.
+    Connect(#[source] ServerError),
+    /// The database fails.
     #[error("the database failed while its catalogue was read")]
-    Database(#[source] sqlx::Error),
-    /// The catalogue says what no version of PostgreSQL from 14 to 18 says.
-    #[error("the catalogue cannot be understood")]
-    Catalogue(#[source] serde_json::Error),
-    /// The database has no such namespace.
-    #[error("the database has no schema `{}`", .0.as_str())]
-    NoNamespace(Ident),
-    /// The namespace belongs to a platform or an extension.
-    #[error("the schema `{}` belongs to the platform or an extension, and no model declares what is in it", .0.as_str())]
-    PlatformNamespace(Ident),
+    Database(#[source] ServerError),
+    /// The catalogue cannot be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// There is no order of statements that makes the database what the models say.
     #[error(transparent)]
     Plan(MigrationError),
@@ -91,6 +90,8 @@ pub struct Options<'a> {
     pub lock: &'a Schema,
     /// The folder of migrations.
     pub migrations: &'a Path,
+    /// How sqlx reads and notes them.
+    pub sqlx: &'a SqlxSettings,
     /// A server that may be written to, and the name of a database to make there; a throwaway one by default.
     pub scratch: Option<(&'a Server, &'a str)>,
 }
@@ -121,9 +122,9 @@ pub fn pull(options: &Options<'_>) -> Result<Pulled, PullError> {
     let (live, known) = runtime.block_on(async {
         let mut database = PgConnection::connect_with(&connection)
             .await
-            .map_err(PullError::Connect)?;
+            .map_err(|error| PullError::Connect(error.into()))?;
         let live = introspect::read(&mut database, options.namespaces).await?;
-        database.close().await.map_err(PullError::Database)?;
+        database.close().await.map_err(failed)?;
         let known = match *options.lock == Schema::default() {
             true => None,
             false => Some(known(options).await),
@@ -144,28 +145,42 @@ pub fn pull(options: &Options<'_>) -> Result<Pulled, PullError> {
     write(&live, known.as_ref(), options, report)
 }
 
+/// An error of a server that is read.
+fn failed(error: sqlx::Error) -> PullError {
+    PullError::Database(error.into())
+}
+
 /// The catalogue that the lock makes.
 async fn known(options: &Options<'_>) -> Result<Known, PullError> {
     let started;
-    let (server, name) = match options.scratch {
-        Some(scratch) => scratch,
+    let (ground, name) = match options.scratch {
+        Some((server, name)) => (Ground::of_superuser(server, options.config), name),
         None => {
             started = Server::start().map_err(|error| PullError::Lock(error.into()))?;
-            (&started, "known")
+            let ground = Ground::new(&started, options.config).await;
+            (ground.map_err(PullError::Database)?, "known")
         }
     };
-    let mut database = replay::replay(server, name, options.migrations)
-        .await
-        .map_err(PullError::Lock)?;
+    let replay = Replay {
+        folder: options.migrations,
+        sqlx: options.sqlx,
+        config: options.config,
+        places: &Places::default(),
+    };
+    let replayed = async {
+        let steps = replay::steps(options.migrations, options.sqlx).await?;
+        Ok(replay.run(&ground, name, &steps).await?.connection)
+    };
+    let mut database = replayed.await.map_err(PullError::Lock)?;
     // What hand-written migrations make, before what the lock declares is made anew.
     let others = introspect::read(&mut database, &[]).await?.others;
-    let mut catalogue = match declared(server, &format!("{name}_declared"), options.lock).await {
+    let mut catalogue = match declared(&ground, &format!("{name}_declared"), options.lock).await {
         Ok(catalogue) => catalogue,
         // It stands on what hand-written migrations make.
         Err(_alone) => {
-            replay::remake(&mut database, options.lock)
+            replay::remake(&mut database, options.lock, replay.places)
                 .await
-                .map_err(|error| PullError::Lock(ReplayError::Declared(error)))?;
+                .map_err(PullError::Lock)?;
             introspect::read(&mut database, &[]).await?
         }
     };
@@ -177,18 +192,14 @@ async fn known(options: &Options<'_>) -> Result<Known, PullError> {
 }
 
 /// The catalogue of an empty database with what the lock declares.
-async fn declared(server: &Server, name: &str, lock: &Schema) -> Result<Catalogue, PullError> {
-    let run = async |database: &str, sql: String| {
-        let mut connection = PgConnection::connect(&server.url(database)).await?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-        Ok(connection)
-    };
-    run("postgres", format!("CREATE DATABASE {name}"))
-        .await
-        .map_err(PullError::Database)?;
+async fn declared(ground: &Ground<'_>, name: &str, lock: &Schema) -> Result<Catalogue, PullError> {
     let script = migration::script(lock).map_err(PullError::Plan)?;
-    let mut connection = run(name, script).await.map_err(PullError::Database)?;
-    introspect::read(&mut connection, &[]).await
+    let mut connection = ground.database(name).await.map_err(PullError::Database)?;
+    sqlx::raw_sql(AssertSqlSafe(script))
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
+    Ok(introspect::read(&mut connection, &[]).await?)
 }
 
 fn write(

@@ -1,25 +1,41 @@
 //! What the migrations make and what the lock declares, side by side on a throwaway server.
 //!
-//! Both databases run all migrations, so that functions of hand-written ones are there; in the second, the declared
-//! objects are then dropped and made again from the lock. Text of ours is never compared with the server's: both sides
-//! are the server's own.
+//! One database runs all migrations. A copy of it has the functions and types of hand-written ones too; there the
+//! declared objects are dropped and made again from the lock. Text of ours is never compared with the server's: both
+//! sides are the server's own.
 
-pub mod catalogue;
+mod access;
+mod declared;
+mod downs;
+mod files;
+mod ground;
+mod policies;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use authz_migrate::migration::script_statements;
-use authz_schema::auth;
-use authz_schema::schema::{ClaimFunction, MEMBERS_ROLE, Schema};
-use authz_sql::MEMBERS;
+use authz_migrate::migration::MigrationError;
+use authz_schema::config::Config;
+use authz_schema::schema::Schema;
 use authz_throwaway::{Binaries, Server};
-use sqlx::migrate::{MigrateError, Migration, MigrationSource as _, Migrator, ResolveWith};
-use sqlx::{Connection as _, PgConnection};
+use serde::Serialize;
+use sqlx::PgConnection;
+use sqlx::migrate::MigrateError;
 
-use self::catalogue::{Difference, differences, objects};
-use crate::progress::{count, stage};
+use crate::catalogue::{self, Difference, OwnersRights, Wanted, owners_rights};
+use crate::folder::FolderError;
+use crate::places::Places;
+use crate::progress::{Progress, count, stage};
 use crate::project::SqlxSettings;
+use crate::server_error::ServerError;
+
+pub(crate) use self::declared::remake;
+pub use self::downs::WayBack;
+pub use self::files::{AsSuperuser, Failure};
+pub(crate) use self::files::{Runner, Step, steps};
+pub(crate) use self::ground::Ground;
+pub use self::policies::Refused;
 
 /// Why the comparison could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -31,64 +47,178 @@ pub enum ReplayError {
     /// The runtime could not start.
     #[error("no async runtime could be started")]
     Runtime(#[from] io::Error),
-    /// sqlx cannot read the folder, or a migration fails.
-    #[error("the migrations in `{}` cannot be applied to an empty database", folder.display())]
+    /// sqlx cannot read the folder.
+    #[error("the migrations in `{}` cannot be read", folder.display())]
     Migrate {
         /// The folder.
         folder: PathBuf,
         /// Which and why.
         source: Box<MigrateError>,
     },
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A statement of a migration cannot run on an empty database.
+    #[error("{0}")]
+    Failed(Box<Failure>),
     /// What the lock declares cannot be created.
-    #[error("what the lock declares cannot be created")]
-    Declared(#[source] sqlx::Error),
-    /// The server's catalogue cannot be read.
+    #[error("what the lock declares cannot be created: {0}")]
+    Declared(Box<Failure>),
+    /// There is no order of statements that makes what the lock declares.
+    #[error(transparent)]
+    Plan(MigrationError),
+    /// The throwaway server fails.
     #[error("the throwaway server failed")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] ServerError),
 }
 
-/// Compares what the migrations in `folder` make with what `lock` declares.
+/// What is replayed, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Replay<'a> {
+    /// The folder of migrations.
+    pub folder: &'a Path,
+    /// How sqlx reads and notes them.
+    pub sqlx: &'a SqlxSettings,
+    /// Which platform, and which roles are there.
+    pub config: &'a Config,
+    /// Where the models declare what.
+    pub places: &'a Places,
+}
+
+/// What a replay shows.
+#[derive(Debug, Default, Serialize)]
+pub struct Replayed {
+    /// Where the migrations make something else than the lock declares.
+    pub differences: Vec<Difference>,
+    /// The commands that the server refuses to plan or to run.
+    pub refused: Vec<Refused>,
+    /// The down files that do not lead back.
+    pub ways_back: Vec<WayBack>,
+    /// The migrations that have no way back.
+    pub without_down: Vec<PathBuf>,
+    /// The hand-written files that the owner may not run, and a superuser may.
+    pub as_superuser: Vec<AsSuperuser>,
+    /// The views and functions that read governed tables with their owner's rights.
+    pub owners_rights: Vec<OwnersRights>,
+}
+
+impl Replayed {
+    /// Whether there is nothing to mend.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.differences.is_empty() && self.refused.is_empty() && self.ways_back.is_empty()
+    }
+}
+
+/// Compares what the migrations make with what `lock` declares.
 ///
 /// # Errors
 ///
 /// [`ReplayError`] when there is no server, or a migration fails on an empty database.
-pub fn compare(folder: &Path, lock: &Schema) -> Result<Vec<Difference>, ReplayError> {
+pub fn compare(replay: Replay<'_>, lock: &Schema) -> Result<Replayed, ReplayError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let server = start()?;
     runtime.block_on(async {
-        let mut replayed = replay(&server, "replayed", folder).await?;
-        // Roles belong to the server: with one that is too strong the same migrations would not run once more.
-        let strong = strong_roles(&mut replayed, lock)
+        let ground = Ground::new(&server, replay.config)
             .await
             .map_err(ReplayError::Database)?;
+        let steps = steps(replay.folder, replay.sqlx).await?;
+        let mut runner = replay.run(&ground, "replayed", &steps).await?;
+        let wanted = Wanted {
+            schema: lock,
+            migrator: ground.owner(),
+        };
+        let mut report = Replayed::default();
+        let read = async |connection: &mut PgConnection| {
+            catalogue::objects(connection, wanted, lock.tables.keys())
+                .await
+                .map_err(ReplayError::Database)
+        };
+        let replayed = read(&mut runner.connection).await?;
+        // With a role that is too strong the lock's statements would refuse to run.
+        let strong = catalogue::strong_roles(&mut runner.connection, lock)
+            .await
+            .map_err(ReplayError::Database)?;
+        report.owners_rights = owners_rights(&mut runner.connection, false)
+            .await
+            .map_err(ReplayError::Database)?;
+        let by_hand = std::mem::take(&mut runner.by_hand);
+        let brought = std::mem::take(&mut runner.brought);
+        report.as_superuser = runner.close().await?;
         if !strong.is_empty() {
-            return Ok(strong);
+            report.differences = strong;
+            return Ok(report);
         }
-        let mut declared = replay(&server, "declared", folder).await?;
-        remake(&mut declared, lock).await.map_err(ReplayError::Declared)?;
-        let replayed = objects(&mut replayed, lock, lock.tables.keys())
+        let mut copy = ground
+            .copy("replayed", "declared")
             .await
             .map_err(ReplayError::Database)?;
-        let declared = objects(&mut declared, lock, lock.tables.keys())
+        remake(&mut copy, lock, replay.places).await?;
+        let declared = read(&mut copy).await?;
+        let known = access::Known {
+            lock,
+            by_hand: &by_hand,
+            brought: &brought,
+            accept: &replay.config.accept,
+        };
+        report.differences = access::findings(&declared, &replayed, &known);
+        report.refused = policies::refused(&ground, "replayed", lock, replay.places)
             .await
             .map_err(ReplayError::Database)?;
-        Ok(differences(&declared, &replayed))
+        drop(copy);
+        ground
+            .reset(&["replayed", "declared"])
+            .await
+            .map_err(ReplayError::Database)?;
+        let reverted = replay.begin(&ground, "reverted").await?;
+        let ways = downs::ways_back(reverted, &steps, wanted).await?;
+        report.ways_back = ways.wrong;
+        report.without_down = ways.missing;
+        Ok(report)
     })
 }
 
-/// A new database with all that the migrations in `folder` make.
-pub(crate) async fn replay(
-    server: &Server,
-    database: &str,
-    folder: &Path,
-) -> Result<PgConnection, ReplayError> {
-    let settings = SqlxSettings::default();
-    let mut connection = new_database(server, database).await?;
-    let migrations = migrations(folder, &settings).await?;
-    apply(&mut connection, folder, &settings, migrations).await?;
-    Ok(connection)
+impl Replay<'_> {
+    /// Runs all migrations in a new database.
+    pub(crate) async fn run<'a>(
+        &'a self,
+        ground: &'a Ground<'a>,
+        database: &str,
+        steps: &[Step],
+    ) -> Result<Runner<'a>, ReplayError> {
+        let mut runner = self.begin(ground, database).await?;
+        stage(format_args!("replaying {}", count(steps.len(), "migration")));
+        let mut progress = Progress::new(steps.len());
+        let mut before = None;
+        for step in steps {
+            progress.step();
+            match (step.up.generated, &before) {
+                (false, None) => before = Some(runner.made().await?),
+                (true, Some(_)) => runner.note_by_hand(before.take()).await?,
+                _ => {}
+            }
+            runner.run(&step.up).await?;
+        }
+        runner.note_by_hand(before).await?;
+        Ok(runner)
+    }
+
+    /// A new database before the first migration.
+    async fn begin<'a>(&'a self, ground: &'a Ground<'a>, database: &str) -> Result<Runner<'a>, ReplayError> {
+        let mut runner = Runner {
+            ground,
+            settings: self.sqlx,
+            places: self.places,
+            connection: ground.database(database).await.map_err(ReplayError::Database)?,
+            as_superuser: Vec::new(),
+            by_hand: BTreeSet::new(),
+            brought: BTreeSet::new(),
+        };
+        runner.begin().await.map_err(ReplayError::Database)?;
+        Ok(runner)
+    }
 }
 
 /// Starts a throwaway server.
@@ -96,196 +226,4 @@ pub(crate) fn start() -> Result<Server, authz_throwaway::Error> {
     let binaries = Binaries::find()?;
     stage(format_args!("starting PostgreSQL {}", binaries.version()));
     Server::builder().binaries(binaries).start()
-}
-
-/// A new and empty database.
-pub(crate) async fn new_database(server: &Server, database: &str) -> Result<PgConnection, ReplayError> {
-    let connect = async |database: &str| PgConnection::connect(&server.url(database)).await;
-    let create = async {
-        let mut admin = connect("postgres").await?;
-        run(&mut admin, &format!("CREATE DATABASE {database}")).await?;
-        connect(database).await
-    };
-    create.await.map_err(ReplayError::Database)
-}
-
-/// The migrations in `folder` that sqlx applies, the oldest first.
-pub(crate) async fn migrations(
-    folder: &Path,
-    settings: &SqlxSettings,
-) -> Result<Vec<Migration>, ReplayError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let source = ResolveWith(folder, settings.resolve_config());
-    let failed = |source| ReplayError::Migrate {
-        folder: folder.to_owned(),
-        source: Box::new(MigrateError::Source(source)),
-    };
-    let mut migrations = source.resolve().await.map_err(failed)?;
-    migrations.retain(|migration| migration.migration_type.is_up_migration());
-    Ok(migrations)
-}
-
-/// Applies migrations to a database as `sqlx migrate run` does.
-pub(crate) async fn apply(
-    connection: &mut PgConnection,
-    folder: &Path,
-    settings: &SqlxSettings,
-    migrations: Vec<Migration>,
-) -> Result<(), ReplayError> {
-    stage(format_args!("replaying {}", count(migrations.len(), "migration")));
-    let mut migrator = Migrator::with_migrations(migrations);
-    for namespace in settings.create_schemas() {
-        migrator.create_schema(namespace.to_owned());
-    }
-    migrator.dangerous_set_table_name(settings.table_name().to_owned());
-    migrator
-        .run_direct(None, connection, false)
-        .await
-        .map_err(|source| ReplayError::Migrate {
-            folder: folder.to_owned(),
-            source: Box::new(source),
-        })
-}
-
-/// The roles of the lock to which the migrations gave rights that row security does not bind, or that lead to such.
-async fn strong_roles(connection: &mut PgConnection, lock: &Schema) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows: Vec<(String, String)> = sqlx::query_as(include_str!("replay/roles.sql"))
-        .bind(catalogue::roles(lock))
-        .fetch_all(connection)
-        .await?;
-    let difference = |(role, rights)| Difference {
-        object: format!("role {role}"),
-        expected: Some("no rights of its own".to_owned()),
-        found: Some(rights),
-    };
-    Ok(rows.into_iter().map(difference).collect())
-}
-
-/// Drops what the lock declares and makes it from the lock. CASCADE may take what is not ours: nobody looks at that, but
-/// policies may call functions that read our tables, so that these come back before the policies do.
-pub(crate) async fn remake(connection: &mut PgConnection, lock: &Schema) -> Result<(), sqlx::Error> {
-    let functions = foreign_functions(connection, lock).await?;
-    run(connection, &clear(lock)).await?;
-    let mut functions = Some(functions);
-    let statements = script_statements(lock).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-    for statement in statements.iter().map(String::as_str) {
-        if statement.starts_with("CREATE POLICY ")
-            && let Some(functions) = functions.take()
-        {
-            restore(connection, functions).await?;
-        }
-        // The migrations made the namespaces, and hand-written ones may have put more into them.
-        match statement.strip_prefix("CREATE SCHEMA ") {
-            Some(namespace) => {
-                run(connection, &format!("CREATE SCHEMA IF NOT EXISTS {namespace}")).await?;
-            }
-            None => run(connection, statement).await?,
-        }
-    }
-    Ok(())
-}
-
-/// The signatures of the functions that the lock declares.
-fn functions(lock: &Schema) -> Vec<String> {
-    let auth = lock.auth.map(|_version| auth::FUNCTIONS.map(str::to_owned));
-    let members = lock.memberships.keys().map(|name| format!("{MEMBERS}.{name}()"));
-    let claims = lock.claims.values().map(ClaimFunction::signature);
-    claims
-        .chain(auth.into_iter().flatten())
-        .chain(members)
-        .chain(lock.functions.keys().map(ToString::to_string))
-        .collect()
-}
-
-/// The statements that drop the declared tables, types and functions, and take the roles' rights on namespaces away. Of a
-/// table that is made elsewhere only what is declared on it goes.
-fn clear(lock: &Schema) -> String {
-    let mut sql = String::new();
-    let roles = lock.session_roles.iter().map(ToString::to_string);
-    let members = (!lock.memberships.is_empty()).then(|| MEMBERS_ROLE.to_owned());
-    let roles: Vec<String> = roles.chain(members).collect();
-    // A lock may name a role that no migration makes.
-    let revoke = |on: String| -> String {
-        let statements = roles.iter().map(|role| {
-            format!(
-                "DO $do$ BEGIN REVOKE ALL ON {on} FROM {role}; \
-                 EXCEPTION WHEN undefined_object OR invalid_schema_name OR undefined_table THEN NULL; END $do$;\n"
-            )
-        });
-        statements.collect()
-    };
-    for (name, table) in &lock.tables {
-        if !table.existing {
-            sql.push_str(&format!("DROP TABLE IF EXISTS {name} CASCADE;\n"));
-            continue;
-        }
-        for policy in &table.policies {
-            sql.push_str(&format!("DROP POLICY IF EXISTS {} ON {name};\n", policy.name));
-        }
-        sql.push_str(&format!(
-            "ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;\n"
-        ));
-        sql.push_str(&revoke(name.to_string()));
-    }
-    sql.extend(
-        functions(lock)
-            .iter()
-            .map(|function| format!("DROP FUNCTION IF EXISTS {function} CASCADE;\n")),
-    );
-    sql.extend(
-        lock.enums
-            .keys()
-            .map(|name| format!("DROP TYPE IF EXISTS {name} CASCADE;\n")),
-    );
-    let mut namespaces: Vec<String> = lock.namespaces().iter().map(ToString::to_string).collect();
-    for namespace in catalogue::function_namespaces(lock) {
-        sql.push_str(&format!(
-            "CREATE SCHEMA IF NOT EXISTS {namespace};\nREVOKE ALL ON SCHEMA {namespace} FROM PUBLIC;\n"
-        ));
-        namespaces.push(namespace);
-    }
-    sql.extend(
-        namespaces
-            .iter()
-            .map(|namespace| revoke(format!("SCHEMA {namespace}"))),
-    );
-    sql
-}
-
-/// The functions that the lock does not declare: oid and definition, in the order in which they were made.
-async fn foreign_functions(
-    connection: &mut PgConnection,
-    lock: &Schema,
-) -> Result<Vec<(i64, String)>, sqlx::Error> {
-    // PostgreSQL writes a name without its namespace where the search path leads to it.
-    run(connection, "SET search_path = ''").await?;
-    let functions = sqlx::query_as(include_str!("replay/functions.sql"))
-        .bind(functions(lock))
-        .fetch_all(&mut *connection)
-        .await?;
-    run(connection, "RESET search_path").await?;
-    Ok(functions)
-}
-
-/// Makes those functions again that are gone.
-async fn restore(connection: &mut PgConnection, functions: Vec<(i64, String)>) -> Result<(), sqlx::Error> {
-    for (oid, definition) in functions {
-        let gone: bool = sqlx::query_scalar("SELECT NOT EXISTS (SELECT FROM pg_proc WHERE oid::bigint = $1)")
-            .bind(oid)
-            .fetch_one(&mut *connection)
-            .await?;
-        if gone {
-            run(connection, &definition).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -18,7 +18,6 @@ mod walk;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostics::Diagnostic;
 use crate::project::{Project, Target};
 
 /// One struct or enum that derives `Table`, `Type` or `Claims`, or an alias of a type.
@@ -39,16 +38,6 @@ pub struct Model {
 }
 
 impl Model {
-    /// The messages of a mistake in it.
-    #[must_use]
-    pub fn diagnostics(&self, error: &syn::Error) -> Vec<Diagnostic> {
-        if self.expanded {
-            let errors = error.clone().into_iter();
-            return errors.map(|error| self.at(error.to_string()).into()).collect();
-        }
-        Diagnostic::from_syn(error, &self.file)
-    }
-
     /// A message at its name.
     #[must_use]
     pub fn at(&self, message: String) -> ScanError {

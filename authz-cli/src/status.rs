@@ -68,13 +68,16 @@ impl State {
 
 /// Each migration of the folder and of the database, oldest first. `there` is `None` where no database was asked.
 #[must_use]
-pub fn migrations(here: &[Migration], there: Option<&[Applied]>) -> Vec<MigrationStatus> {
+pub fn migrations<'a>(
+    here: impl IntoIterator<Item = &'a Migration>,
+    there: Option<&[Applied]>,
+) -> Vec<MigrationStatus> {
     let rows: BTreeMap<i64, &Applied> = there
         .unwrap_or_default()
         .iter()
         .map(|row| (row.version, row))
         .collect();
-    let files: BTreeMap<i64, &Migration> = here.iter().map(|file| (file.version, file)).collect();
+    let files: BTreeMap<i64, &Migration> = here.into_iter().map(|file| (file.version, file)).collect();
     let newest = rows.keys().next_back();
     let versions: BTreeSet<i64> = rows.keys().chain(files.keys()).copied().collect();
     let status = |version: i64| {

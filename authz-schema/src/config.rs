@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+mod accept;
+
+pub use self::accept::{Accept, Accepted, AcceptedGrant};
+
 use crate::schema::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE};
 use authz_sql::{AUTH, Ident, MEMBERS};
 
@@ -27,6 +31,8 @@ pub struct Config {
     pub accepted_data_statements: BTreeSet<String>,
     /// What is said of single roles.
     pub roles: BTreeMap<Ident, RoleConfig>,
+    /// The access to declared tables that hand-written migrations give on purpose.
+    pub accept: Vec<Accept>,
 }
 
 /// `[roles.NAME]`

@@ -82,7 +82,11 @@ pub fn statements(text: &str) -> Vec<Statement> {
     match tree::parse_script(text) {
         Ok(nodes) => {
             let nodes = nodes.iter().filter(|node| node.kind != SyntaxKind::SEMICOLON);
-            nodes.map(|node| statement(text, node, 0)).collect()
+            let statements = nodes.map(|node| statement(text, node, 0));
+            // A semicolon after another ends an empty one.
+            statements
+                .filter(|statement| !statement.range.is_empty())
+                .collect()
         }
         Err(_) => pieces(text).into_iter().map(|piece| one(text, piece)).collect(),
     }
@@ -121,23 +125,36 @@ pub fn may_touch(code: &str, is_table: &dyn Fn(&str) -> bool) -> bool {
     verb && table
 }
 
-/// The ranges between semicolons.
+/// Where the statements of a text stand that is no SQL as a whole: it is cut at its semicolons.
 fn pieces(text: &str) -> Vec<Range<usize>> {
-    let (mut pieces, mut start, mut position) = (Vec::new(), None, 0);
-    let mut end = 0;
+    let mut pieces = Vec::new();
+    let mut current: Option<Range<usize>> = None;
+    // `BEGIN ATOMIC … END` is the body of a function, and `CASE … END` inside it ends something else.
+    let mut depth = 0_usize;
+    let mut before = "";
+    let mut position = 0;
     for (kind, token) in tree::tokens(text) {
-        let from = position;
+        let start = position;
         position += token.len();
         match kind {
-            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => {}
-            SyntaxKind::SEMICOLON => pieces.extend(start.take().map(|start| start..end)),
-            _ => {
-                start.get_or_insert(from);
-                end = position;
+            SyntaxKind::WHITESPACE | SyntaxKind::COMMENT => continue,
+            SyntaxKind::SEMICOLON if depth == 0 => {
+                pieces.extend(current.take());
+                before = "";
+                continue;
             }
+            _ => {}
         }
+        let is = |word: &str| token.eq_ignore_ascii_case(word);
+        if is("atomic") && before.eq_ignore_ascii_case("begin") || depth > 0 && is("case") {
+            depth += 1;
+        } else if is("end") {
+            depth = depth.saturating_sub(1);
+        }
+        before = token;
+        current = Some(current.map_or(start, |range| range.start)..position);
     }
-    pieces.extend(start.map(|start| start..end));
+    pieces.extend(current);
     pieces
 }
 
@@ -443,5 +460,32 @@ mod tests {
         assert_eq!(call.functions[0].name, "fill");
         assert_eq!(function.functions[0].name, "p");
         assert!(matches!(&function.kind, StatementKind::Function(code) if touches(code)));
+    }
+
+    #[test]
+    fn statements_end_at_semicolons_that_are_no_part_of_one() {
+        let cut = |text: &str| -> Vec<String> {
+            let statements = statements(text).into_iter();
+            statements
+                .map(|statement| text.get(statement.range).unwrap().to_owned())
+                .collect()
+        };
+        let text = "-- a; b\nSELECT ';' AS \"a;b\"; /* c; */ ;\nDO $x$ BEGIN RAISE 'a;'; END $x$;\n\
+                    CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END;\n\
+                    BEGIN; COMMIT;\nSELECT E'\\';' -- last";
+        let expected = [
+            "SELECT ';' AS \"a;b\"",
+            "DO $x$ BEGIN RAISE 'a;'; END $x$",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+            "BEGIN",
+            "COMMIT",
+            "SELECT E'\\';'",
+        ];
+        assert_eq!(cut(text), expected);
+        // The same where one of them is no SQL.
+        let cut_around = cut(&format!("FROB THE x;\n{text}"));
+        assert_eq!(cut_around.first().map(String::as_str), Some("FROB THE x"));
+        assert_eq!(cut_around.get(1..).unwrap(), expected);
+        assert_eq!(cut(" -- nothing\n"), [""; 0]);
     }
 }

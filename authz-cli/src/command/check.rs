@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use super::report::Report;
 use super::{CommandError, Outcome, count, read_models, shown};
+use crate::catalogue::OwnersRights;
 use crate::cli::Check;
 use crate::dml::{self, DataStatement};
 use crate::expand::{SeenBy, Unseen};
 use crate::folder::LOCK;
 use crate::history::{self, Problem};
-use crate::replay;
-use crate::replay::catalogue::Difference;
+use crate::replay::{self, AsSuperuser, Replay, Replayed};
 
 /// What `check` found.
 #[derive(Serialize)]
@@ -29,8 +29,9 @@ pub(super) struct Checked {
     data_statements: Vec<DataStatement>,
     /// Whether the migrations were replayed.
     replayed: bool,
-    /// Where the migrations make something else than the lock declares.
-    differences: Vec<Difference>,
+    /// What the replay shows.
+    #[serde(flatten)]
+    shows: Replayed,
     tables: usize,
     policies: usize,
     #[serde(skip)]
@@ -52,10 +53,16 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
         &project.config.lock_timeout,
     )?;
     let data_statements = dml::find(&folder, &lock, &project.config.accepted_data_statements)?;
-    let differences = if arguments.no_replay {
-        Vec::new()
+    let shows = if arguments.no_replay {
+        Replayed::default()
     } else {
-        replay::compare(folder.path(), &lock)?
+        let replay = Replay {
+            folder: folder.path(),
+            sqlx: &project.sqlx,
+            config: &project.config,
+            places: &models.places,
+        };
+        replay::compare(replay, &lock)?
     };
     Ok(Checked {
         unseen: models.unseen,
@@ -67,7 +74,7 @@ pub(super) fn run(arguments: &Check) -> Result<Checked, CommandError> {
             .collect(),
         data_statements,
         replayed: !arguments.no_replay,
-        differences,
+        shows,
         tables: lock.tables.len(),
         policies: policies(&lock),
         lock: shown(&folder.path().join(LOCK)),
@@ -79,7 +86,7 @@ impl Report for Checked {
         if self.unseen.is_empty()
             && self.problems.is_empty()
             && self.pending.is_empty()
-            && self.differences.is_empty()
+            && self.shows.is_fine()
             && !self.data_statements.iter().any(DataStatement::is_finding)
         {
             Outcome::Fine
@@ -133,15 +140,28 @@ impl Report for Checked {
         for statement in &self.data_statements {
             statement.print(out, err)?;
         }
-        if !self.differences.is_empty() {
+        if !self.shows.differences.is_empty() {
             writeln!(
                 err,
                 "the migrations make something else than {} declares:\n",
                 self.lock
             )?;
         }
-        for difference in &self.differences {
+        for difference in &self.shows.differences {
             difference.print("declared", "replayed", out)?;
+        }
+        self.print_policies(out, err)?;
+        self.print_ways_back(out, err)?;
+        for OwnersRights { object, message } in &self.shows.owners_rights {
+            writeln!(err, "warning: {object}: {message}")?;
+        }
+        for AsSuperuser { file, error } in &self.shows.as_superuser {
+            writeln!(
+                err,
+                "note: `{}` ran as a superuser: the owner of the database, who has CREATEROLE and no more, may not run it: {}",
+                file.display(),
+                error.message
+            )?;
         }
         if !self.replayed {
             writeln!(err, "the migrations were not replayed (--no-replay)")?;
@@ -153,6 +173,58 @@ impl Report for Checked {
 }
 
 impl Checked {
+    fn print_policies(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        if !self.shows.refused.is_empty() {
+            writeln!(err, "PostgreSQL refuses what the models allow:\n")?;
+        }
+        for refused in &self.shows.refused {
+            match &refused.declared {
+                Some(place) => writeln!(out, "{} ({place})", refused.object)?,
+                None => writeln!(out, "{}", refused.object)?,
+            }
+            let role = match refused.role.as_str() {
+                "" => String::new(),
+                role => format!(" as {role}"),
+            };
+            writeln!(
+                out,
+                "    {}{role} fails: {}",
+                refused.command, refused.error.message
+            )?;
+            for (word, text) in refused.error.details() {
+                writeln!(out, "    {word}: {}", text.replace('\n', "\n        "))?;
+            }
+            if let Some(advice) = &refused.advice {
+                writeln!(out, "    {advice}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_ways_back(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+        if !self.shows.ways_back.is_empty() {
+            writeln!(err, "a way back does not lead back:\n")?;
+        }
+        for way in &self.shows.ways_back {
+            writeln!(out, "{}\n    {}", way.file.display(), way.message)?;
+            if let Some(failure) = &way.failure {
+                writeln!(out, "    {}", failure.to_string().replace('\n', "\n    "))?;
+            }
+            for difference in &way.differences {
+                difference.print("before", "after", out)?;
+            }
+        }
+        if !self.shows.without_down.is_empty() {
+            let files: Vec<String> = self.shows.without_down.iter().map(|file| shown(file)).collect();
+            writeln!(
+                err,
+                "note: no way back, so that none was tried: {}",
+                files.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
     fn summary(&self) -> String {
         let policies = match self.policies {
             1 => "1 policy".to_owned(),

@@ -6,10 +6,13 @@ use serde::Serialize;
 
 use super::report::Report;
 use super::{CommandError, Outcome, count};
+use crate::catalogue::OwnersRights;
 use crate::cli::Drift as Arguments;
 use crate::drift::{self, Drift, DriftError};
 use crate::folder::Folder;
+use crate::places::Places;
 use crate::project::{Project, ProjectOptions};
+use crate::replay::Replay;
 
 /// What `drift` found.
 #[derive(Serialize)]
@@ -17,13 +20,18 @@ use crate::project::{Project, ProjectOptions};
 pub(super) struct Found(Drift);
 
 pub(super) fn run(arguments: &Arguments) -> Result<Found, CommandError> {
-    let environment = std::env::var("DATABASE_URL").ok();
-    let url = arguments.database_url.as_ref().or(environment.as_ref());
-    let url = url.filter(|url| !url.is_empty()).ok_or(DriftError::NoUrl)?;
     let project = Project::find(&ProjectOptions::from(&arguments.project))?;
+    let url = project.database_url(arguments.database_url.as_deref())?;
+    let url = url.ok_or(DriftError::NoUrl)?;
     let folder = Folder::at(project.migrations.clone());
     let lock = folder.lock()?.schema;
-    Ok(Found(drift::find(url, folder.path(), &project.sqlx, &lock)?))
+    let replay = Replay {
+        folder: folder.path(),
+        sqlx: &project.sqlx,
+        config: &project.config,
+        places: &Places::default(),
+    };
+    Ok(Found(drift::find(&url, replay, &lock)?))
 }
 
 impl Report for Found {
@@ -52,6 +60,9 @@ impl Report for Found {
         }
         for difference in &drift.differences {
             difference.print("migrations", "database", out)?;
+        }
+        for OwnersRights { object, message } in &drift.owners_rights {
+            writeln!(err, "warning: {object}: {message}")?;
         }
         if drift.versions_differ() {
             writeln!(

@@ -51,15 +51,15 @@ pub(super) fn run(arguments: &Pull) -> Result<Found, CommandError> {
     if arguments.baseline.is_some() && lock != Schema::default() {
         return Err(CommandError::Baseline(folder.path().to_owned()));
     }
-    let environment = std::env::var("DATABASE_URL").ok();
-    let url = arguments.database_url.as_deref().or(environment.as_deref());
-    let url = url.filter(|url| !url.is_empty());
+    let url = project.database_url(arguments.database_url.as_deref())?;
+    let url = url.ok_or(PullError::NoUrl)?;
     let pulled = pull::pull(&Options {
-        url: url.ok_or(PullError::NoUrl)?,
+        url: &url,
         namespaces: &arguments.schema,
         config: &project.config,
         lock: &lock,
         migrations: folder.path(),
+        sqlx: &project.sqlx,
         scratch: None,
     })?;
     let mut wrote = Vec::new();

@@ -8,6 +8,8 @@ use serde::{Serialize, Serializer};
 use super::{CommandError, Outcome};
 use crate::cli::Format;
 use crate::diagnostics::Diagnostic;
+use crate::drift::DriftError;
+use crate::replay::{Failure, ReplayError};
 
 /// What a command found.
 pub(super) trait Report: Serialize {
@@ -62,6 +64,9 @@ struct ErrorReport<'a> {
     message: String,
     causes: Vec<String>,
     mistakes: Vec<Mistake<'a>>,
+    /// The statement that a server refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a Failure>,
 }
 
 #[derive(Serialize)]
@@ -78,8 +83,14 @@ impl<'a> ErrorReport<'a> {
             CommandError::Models(diagnostics) => diagnostics,
             _ => &[],
         };
+        let failure = failure(error);
         Self {
-            message: error.to_string(),
+            // What stands on its other lines are the keys of `failure`.
+            message: match failure {
+                Some(_) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+                None => error.to_string(),
+            },
+            failure,
             causes: causes(error),
             mistakes: diagnostics
                 .iter()
@@ -91,6 +102,16 @@ impl<'a> ErrorReport<'a> {
                 })
                 .collect(),
         }
+    }
+}
+
+fn failure(error: &CommandError) -> Option<&Failure> {
+    let (CommandError::Replay(replay) | CommandError::Drift(DriftError::Replay(replay))) = error else {
+        return None;
+    };
+    match replay {
+        ReplayError::Failed(failure) | ReplayError::Declared(failure) => Some(failure),
+        _ => None,
     }
 }
 

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::report::{self, Report};
 use super::{CommandError, Outcome, count, read_models};
-use crate::applied::{Answer, ask, database_url};
+use crate::applied::{Answer, ask};
 use crate::cli::Status as Arguments;
 use crate::drift::Address;
 use crate::history::{self, Problem};
-use crate::replay;
+use crate::replay::{self, Step};
 use crate::status::{self, MigrationStatus, State};
 
 /// Where structs, files and database are.
@@ -53,17 +53,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Status, CommandError> {
         &models.renames.without(&lock.renamed),
         &project.config.lock_timeout,
     )?;
-    let url = database_url(arguments.database_url.as_deref(), &project.root);
+    let url = project.database_url(arguments.database_url.as_deref())?;
     let (database, applied, not_asked) = match ask(url.as_deref(), &project.sqlx)? {
         Answer::Has(address, applied) => (Some(address), Some(applied), None),
         Answer::Unknown(reason) => (None, None, Some(reason)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let here = runtime.block_on(replay::migrations(folder.path(), &project.sqlx))?;
+    let here = runtime.block_on(replay::steps(folder.path(), &project.sqlx))?;
     Ok(Status {
         database,
         not_asked,
-        migrations: status::migrations(&here, applied.as_deref()),
+        migrations: status::migrations(
+            here.iter().map(|Step { up, .. }| &up.migration),
+            applied.as_deref(),
+        ),
         problems,
         models: Models {
             differ: next.is_some(),

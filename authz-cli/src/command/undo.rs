@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::Report;
 use super::{CommandError, Outcome, asked, shown};
-use crate::applied::{Answer, ask, database_url};
+use crate::applied::{Answer, ask};
 use crate::cli::{Format, Undo as Arguments};
 use crate::drift::Address;
 use crate::folder::{Folder, LOCK};
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, err: &mut dyn Write) -> Result<Undone, 
     undone.edited.clone_from(&undo.edited);
     undone.later.clone_from(&undo.later);
 
-    let url = database_url(arguments.database_url.as_deref(), &project.root);
+    let url = project.database_url(arguments.database_url.as_deref())?;
     match ask(url.as_deref(), &project.sqlx)? {
         Answer::Has(address, applied) => {
             let has = |version: &i64| applied.iter().any(|applied| applied.version == *version);

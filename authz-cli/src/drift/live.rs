@@ -7,12 +7,15 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{Address, DriftError};
+use crate::server_error::ServerError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection with an open read-only transaction.
 pub(super) struct Live {
     pub(super) connection: PgConnection,
+    /// The role that migrates.
+    pub(super) migrator: String,
     address: Address,
 }
 
@@ -23,6 +26,10 @@ pub(super) struct Applied {
     pub(super) description: String,
     pub(super) success: bool,
     pub(super) checksum: Vec<u8>,
+}
+
+fn read(error: sqlx::Error) -> DriftError {
+    DriftError::Read(error.into())
 }
 
 impl Live {
@@ -47,10 +54,14 @@ impl Live {
             let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; \
                          SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'";
             sqlx::raw_sql(begin).execute(&mut connection).await?;
-            Ok(connection)
+            Ok::<_, ServerError>(connection)
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => Ok(Self { connection, address }),
+            Ok(Ok(connection)) => Ok(Self {
+                connection,
+                migrator: String::new(),
+                address,
+            }),
             Ok(Err(source)) => Err(DriftError::Connect { address, source }),
             Err(_elapsed) => Err(DriftError::Timeout(address)),
         }
@@ -58,23 +69,24 @@ impl Live {
 
     /// The migrations that sqlx applied. `table` is SQL, as in sqlx.toml, and found by the search path as sqlx finds it.
     pub(super) async fn applied(&mut self, table: &str) -> Result<Vec<Applied>, DriftError> {
-        let name: Option<String> = sqlx::query_scalar(
-            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        let name: Option<(String, String)> = sqlx::query_as(
+            "SELECT format('%I.%I', n.nspname, c.relname), pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.oid = to_regclass($1)",
         )
         .bind(table)
         .fetch_optional(&mut self.connection)
         .await
-        .map_err(DriftError::Read)?;
-        let name = name.ok_or_else(|| DriftError::NotMigrated {
+        .map_err(read)?;
+        let (name, migrator) = name.ok_or_else(|| DriftError::NotMigrated {
             database: self.address.name.clone(),
             table: table.to_owned(),
         })?;
+        self.migrator = migrator;
         let sql = format!("SELECT version, description, success, checksum FROM {name} ORDER BY version");
         sqlx::query_as(AssertSqlSafe(sql))
             .fetch_all(&mut self.connection)
             .await
-            .map_err(DriftError::Read)
+            .map_err(read)
     }
 
     /// The server's version, such as `15.18`.
@@ -82,7 +94,7 @@ impl Live {
         sqlx::query_scalar("SELECT split_part(current_setting('server_version'), ' ', 1)")
             .fetch_one(&mut self.connection)
             .await
-            .map_err(DriftError::Read)
+            .map_err(read)
     }
 
     /// Ends the transaction and the connection.

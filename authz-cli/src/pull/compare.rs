@@ -9,8 +9,9 @@ use authz_sql::Ident;
 use authz_sql::expression::Expression;
 
 use super::report::Report;
-use super::settle::{Settled, names};
+use super::settle::{PUBLIC, Settled, Wanted, names};
 use super::source::same_index;
+use crate::catalogue::introspect::LivePolicy;
 
 /// The way from the database to the models.
 #[derive(Debug, Default)]
@@ -44,11 +45,22 @@ impl Alignment {
 
 /// Reports the differences of one table. What no attribute says stays in the database as it is.
 fn table(settled: Settled, model: &Table, report: &mut Report) -> (Vec<String>, Table) {
+    let unsaid = unsaid(&settled, model);
+    let replaced = replaced(&settled, &unsaid);
     let Settled {
-        mut table, mut align, ..
+        mut table,
+        mut align,
+        public,
+        ..
     } = settled;
     let name = table.name.clone();
     let mut statements = Vec::new();
+    if !unsaid.is_empty() {
+        // Whoever has the privilege needs it for a policy that is not in the model.
+        align.retain(|sql| !(sql.starts_with("REVOKE ") && sql.ends_with(&format!(" FROM {PUBLIC}"))));
+    }
+    align.extend(replaced);
+    leave_grants_alone(&mut table, model, &unsaid, &public, report);
     for (from, to) in renamed_constraints(&mut table, model) {
         report.differs(
             format!("constraint {from} on {name}"),
@@ -104,6 +116,116 @@ fn table(settled: Settled, model: &Table, report: &mut Report) -> (Vec<String>, 
         report_grants(altered, report);
     }
     (statements, table)
+}
+
+/// The policies of the database of which the model does not say all.
+fn unsaid(settled: &Settled, model: &Table) -> Vec<LivePolicy> {
+    // Without row security they bind nobody.
+    if !settled.table.row_security {
+        return Vec::new();
+    }
+    let is_said = |wanted: &Wanted| {
+        has(&model.policies, |policy| {
+            (policy.command, policy.restrictive, &policy.roles)
+                == (wanted.command, wanted.restrictive, &wanted.roles)
+                && wanted.name.as_ref().is_none_or(|name| *name == policy.name)
+        })
+    };
+    let policies = settled.policies.iter().filter(|policy| {
+        let mut wanted = settled
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.of == policy.name)
+            .peekable();
+        // Those of memberships follow from `member`.
+        let follows = settled.looked_up && has(&model.policies, |said| said.name == policy.name);
+        !follows && (wanted.peek().is_none() || !wanted.all(is_said))
+    });
+    policies.cloned().collect()
+}
+
+/// The statements that drop policies FOR ALL whose commands the model says one by one.
+fn replaced(settled: &Settled, unsaid: &[LivePolicy]) -> Vec<String> {
+    let for_all = settled.policies.iter().filter(|policy| {
+        policy.command.is_none()
+            && settled.table.row_security
+            && !has(unsaid, |other| other.name == policy.name)
+    });
+    for_all
+        .map(|policy| format!("DROP POLICY {} ON {}", policy.name, settled.table.name))
+        .collect()
+}
+
+/// Takes the grants out of the comparison that the script must not change: it gives no privilege that is not there, and
+/// takes none that a policy needs which the model does not say.
+fn leave_grants_alone(
+    table: &mut Table,
+    model: &Table,
+    unsaid: &[LivePolicy],
+    public: &BTreeSet<String>,
+    report: &mut Report,
+) {
+    let keeps = |role: &Ident| {
+        let of_role = |other: &LivePolicy| {
+            let mut roles = other.roles.iter();
+            roles.any(|named| named.as_ref().is_none_or(|named| named == role))
+        };
+        unsaid.iter().find(|policy| of_role(policy))
+    };
+    let wider = |new: &Grant, old: Option<&Grant>| match (old.map(|old| &old.columns), &new.columns) {
+        (None, _) => true,
+        (Some(None), _) => false,
+        (Some(Some(_)), None) => true,
+        (Some(Some(old)), Some(new)) => !new.iter().all(|column| old.contains(column)),
+    };
+    for new in &model.grants {
+        let same = |grant: &Grant| grant.role == new.role && grant.privilege == new.privilege;
+        let old = table.grants.iter().find(|grant| same(grant)).cloned();
+        if !wider(new, old.as_ref()) || public.contains(new.privilege.sql()) {
+            continue;
+        }
+        let has = match &old {
+            Some(old) => format!("the database grants {}", privileges(&[old])),
+            None => format!("the database does not grant {}", new.privilege.sql()),
+        };
+        report.differs(
+            format!("grants to {} on {}", new.role, table.name),
+            format!(
+                "{has}; the models say {}, as no attribute says less: adopting leaves the grant as it is, and `drift` will \
+                 show it",
+                privileges(&[new])
+            ),
+        );
+        table.grants.retain(|grant| !same(grant));
+        table.grants.push(new.clone());
+    }
+    let mut kept = Vec::new();
+    table.grants.retain(|old| {
+        let same = |grant: &&Grant| grant.role == old.role && grant.privilege == old.privilege;
+        let Some(policy) = keeps(&old.role) else {
+            return true;
+        };
+        if model.grants.iter().any(|grant| same(&grant) && grant == old) {
+            return true;
+        }
+        kept.push((old.clone(), policy.name.clone()));
+        false
+    });
+    for (old, policy) in kept {
+        report.left_out(
+            format!("grants to {} on {}", old.role, table.name),
+            format!(
+                "{} stays: the policy {policy}, which the model does not say, is of that role",
+                privileges(&[&old])
+            ),
+        );
+        // What the model says of it is not given either.
+        let same = |grant: &&Grant| grant.role == old.role && grant.privilege == old.privilege;
+        table.grants.extend(model.grants.iter().find(same).cloned());
+    }
+    table
+        .grants
+        .sort_by(|a, b| (&a.role, a.privilege).cmp(&(&b.role, b.privilege)));
 }
 
 /// A schema of one table, with nothing else that could differ.

@@ -6,7 +6,7 @@
 mod grants;
 mod policies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use authz_schema::schema::{
     Column, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Identity, Index, Schema, Table,
@@ -15,12 +15,13 @@ use authz_schema::schema::{
 use authz_sql::Ident;
 use authz_sql::expression::Expression;
 
-use super::introspect::{
-    Catalogue, Generated, LiveColumn, LiveConstraint, LiveIdentity, LiveIndex, LiveTable,
-};
 use super::report::Report;
 use super::{tidy, types};
+use crate::catalogue::introspect::{
+    Catalogue, Generated, LiveColumn, LiveConstraint, LiveIdentity, LiveIndex, LivePolicy, LiveTable,
+};
 
+pub(super) use self::grants::PUBLIC;
 pub(super) use self::policies::Wanted;
 
 /// A table of the database in the values of models.
@@ -38,6 +39,10 @@ pub(super) struct Settled {
     pub(super) comments: Vec<String>,
     /// What brings the database to the model beside the differences of values.
     pub(super) align: Vec<String>,
+    /// All policies of the database, whether a model can say them or not.
+    pub(super) policies: Vec<LivePolicy>,
+    /// What PUBLIC may do, with the whole table.
+    pub(super) public: BTreeSet<String>,
 }
 
 /// What is known of the database from the lock: the catalogue that it makes, and what it declares.
@@ -114,6 +119,8 @@ fn settle_table(
         looked_up,
         comments: Vec::new(),
         align: Vec::new(),
+        policies: live.policies.clone(),
+        public: BTreeSet::new(),
     };
     settled.align = align;
     if !existing {

@@ -18,10 +18,10 @@ use authz_sql::Ident;
 use self::draft::{Draft, Field, Item};
 
 pub(super) use self::draft::comment;
-use super::introspect::LiveEnum;
 use super::report::Report;
 use super::settle::Settled;
 use super::{names, types};
+use crate::catalogue::introspect::LiveEnum;
 
 /// A table as Rust source, and what that declares.
 #[derive(Debug)]

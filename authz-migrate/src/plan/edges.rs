@@ -244,7 +244,9 @@ impl Edges {
         let mut going: BTreeMap<(&TableName, BTreeSet<&Ident>), Vec<usize>> = BTreeMap::new();
         for (name, table) in &builder.old.schema.tables {
             for constraint in &table.constraints {
-                if let ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) = &constraint.kind {
+                if let ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) =
+                    &constraint.kind
+                {
                     let object = Object::Constraint(name.clone(), constraint.name.clone());
                     let drops = doing.of(&object, Op::Drop);
                     going

@@ -69,7 +69,10 @@ impl Builder<'_> {
     /// A value that goes with its type leaves its label to one that stays.
     fn free_labels(&mut self, old: &TypeName, new: &TypeName, values: &[String]) {
         let stays: Vec<&String> = match self.new.schema.enums.get(new) {
-            Some(item) => values.iter().filter(|value| item.values.contains(value)).collect(),
+            Some(item) => values
+                .iter()
+                .filter(|value| item.values.contains(value))
+                .collect(),
             None => return,
         };
         let wanted: Vec<String> = stays

@@ -1,5 +1,10 @@
 //! `cargo authz check`: what it passes, and what it finds.
 
+mod by_hand;
+mod policies;
+mod replayed;
+mod ways_back;
+
 use std::fs;
 
 use authz_cli::command::{CommandError, Outcome};
@@ -259,17 +264,100 @@ fn a_missing_or_broken_lock_is_an_error_and_not_taken_for_an_empty_one() {
     assert_eq!(package.files().len(), 2);
 }
 
+/// What the command prints when it cannot run.
+fn error_of(ran: &Ran) -> String {
+    match &ran.result {
+        Err(error @ CommandError::Replay(_)) => error.to_string(),
+        _ => panic!("{}", ran.whole()),
+    }
+}
+
 #[test]
-fn a_migration_that_fails_on_an_empty_database_is_an_error_that_names_it() {
+fn an_error_of_a_migration_shows_statement_file_line_and_all_that_the_server_says() {
     let package = Package::new(TODOS);
     package.generate("create", &[]);
-    package.write("29990101000000_broken.sql", "ALTER TABLE nowhere ADD x int;");
-    let ran = package.run(&["check"]);
-    let Err(CommandError::Replay(error)) = &ran.result else {
-        panic!("{}", ran.whole());
-    };
-    let source = std::error::Error::source(error).unwrap().to_string();
-    assert!(source.contains("29990101000000"), "{source}");
+    let file = "29990101000000_broken.sql";
+    for (sql, expected) in [
+        (
+            "-- one\nCREATE TABLE audit (line text);\n\nALTER TABLE nowhere\n    ADD x int;\nSELECT 1;",
+            "line 4, cannot run: relation \"nowhere\" does not exist\n  statement: ALTER TABLE nowhere\n        ADD x int",
+        ),
+        (
+            "CREATE TABLE audit (line text);\nINSERT INTO audit\nVALUES (tru);",
+            "line 3, cannot run: column \"tru\" does not exist\n  statement: INSERT INTO audit\n    VALUES (tru)",
+        ),
+        (
+            "CREATE TABLE one (id int PRIMARY KEY);\nINSERT INTO one VALUES (1);\nINSERT INTO one VALUES (1);",
+            "line 3, cannot run: duplicate key value violates unique constraint \"one_pkey\"\n  \
+             detail: Key (id)=(1) already exists.\n  statement: INSERT INTO one VALUES (1)",
+        ),
+        (
+            "DO $$ BEGIN\n    RAISE 'no' USING HINT = 'yes';\nEND $$",
+            "line 1, cannot run: no\n  hint: yes\n  context: PL/pgSQL function inline_code_block line 2 at RAISE\n  \
+             statement: DO $$ BEGIN",
+        ),
+        (
+            "-- no-transaction\nCREATE INDEX CONCURRENTLY ON nowhere (id)",
+            "line 2, cannot run: relation \"nowhere\" does not exist",
+        ),
+    ] {
+        package.write(file, sql);
+        let ran = package.run(&["check"]);
+        let error = error_of(&ran);
+        assert!(error.contains(file) && error.contains(expected), "{error}");
+        assert!(std::error::Error::source(ran.result.as_ref().unwrap_err()).is_none());
+        assert!(!error.contains(" at line "), "{error}");
+        let json: serde_json::Value =
+            serde_json::from_str(&package.run(&["check", "--format", "json"]).out).unwrap();
+        let failure = &json["error"]["failure"];
+        assert!(failure["file"].as_str().unwrap().ends_with(file), "{json}");
+        assert_eq!(
+            Some(format!("line {},", failure["line"])).as_deref(),
+            expected.split(" cannot").next(),
+            "{json}"
+        );
+        assert!(
+            failure["message"].is_string() && failure["statement"].is_string(),
+            "{json}"
+        );
+        let message = json["error"]["message"].as_str().unwrap();
+        assert!(
+            !message.contains('\n') && message.contains("cannot run"),
+            "{message}"
+        );
+    }
+    package.write(file, "CREATE TABLE audit (line text);");
+    assert_fine(&package);
+}
+
+#[test]
+fn an_error_about_a_model_shows_where_it_is_declared() {
+    let model = "#[derive(authz::Table)]\n#[rls(\n    read = \"true\",\n    modify = \"auth.uid() = owner\"\n)]\n\
+                 struct Paper {\n    owner: uuid::Uuid,\n    #[column(type = \"geometry\")]\n    shape: String,\n}\n";
+    let package =
+        Package::new(&model.replace("auth.uid() = owner", "auth.user_id() = owner::varchar(3)::json"));
+    package.generate("create", &[]);
+    package.write("0001_geometry.sql", "CREATE DOMAIN geometry AS text;");
+    let error = error_of(&package.run(&["check"]));
+    assert!(
+        error.contains("_create.up.sql`, line ")
+            && error.contains("cannot cast type character varying to json")
+                | error.contains("operator does not exist: text = json")
+            && error.contains("\n  hint: No operator matches")
+            && error.contains("statement: CREATE POLICY papers_")
+            && error.contains("src/lib.rs:4:5"),
+        "{error}"
+    );
+
+    let package = Package::new(model);
+    package.generate("create", &[]);
+    let error = error_of(&package.run(&["check"]));
+    assert!(
+        error.contains("type \"geometry\" does not exist") && error.contains("src/lib.rs:9:5"),
+        "{error}"
+    );
+    package.write("0001_geometry.sql", "CREATE DOMAIN geometry AS text;");
+    assert_fine(&package);
 }
 
 /// Enums, memberships, and a table that a hand-written migration makes.

@@ -1,5 +1,6 @@
 //! `cargo authz pull`: models of our own databases come back as they were, those of others with a report.
 
+mod adoption;
 mod foreign;
 
 use std::process::{Command, Stdio};
@@ -31,6 +32,7 @@ fn pulled(package: &Package, database: &Database) -> Pulled {
         config: &project.config,
         lock: &lock.schema,
         migrations: &package.migrations(),
+        sqlx: &project.sqlx,
         scratch: Some((server(), &name)),
     })
     .unwrap_or_else(|error| panic!("{error:?}"))

@@ -8,6 +8,9 @@ use authz_sql::Ident;
 use super::policies::is_members_role;
 use super::{LiveTable, Report, Settled, names};
 
+/// The role that stands for all.
+pub(in crate::pull) const PUBLIC: &str = "PUBLIC";
+
 const COMMANDS: [Command; 4] = [Command::Select, Command::Insert, Command::Update, Command::Delete];
 
 pub(super) fn settle(live: &LiveTable, settled: &mut Settled, report: &mut Report) {
@@ -19,6 +22,9 @@ pub(super) fn settle(live: &LiveTable, settled: &mut Settled, report: &mut Repor
     for grant in &live.grants {
         let Some(role) = &grant.role else {
             public.insert(&grant.privilege);
+            if grant.column.is_none() {
+                settled.public.insert(grant.privilege.clone());
+            }
             continue;
         };
         if settled.looked_up && is_members_role(role) {
@@ -69,7 +75,7 @@ pub(super) fn settle(live: &LiveTable, settled: &mut Settled, report: &mut Repor
         );
         settled
             .align
-            .push(format!("REVOKE {privileges} ON TABLE {table} FROM PUBLIC"));
+            .push(format!("REVOKE {privileges} ON TABLE {table} FROM {PUBLIC}"));
     }
     for (role, privileges) in others {
         let mut kept = privileges.clone();

@@ -7,7 +7,7 @@ use authz_sql::Ident;
 use authz_sql::expression::Expression;
 
 use super::{Catalogue, LiveTable, Report, Settled, names};
-use crate::pull::introspect::{LiveGrant, LivePolicy};
+use crate::catalogue::introspect::{LiveGrant, LivePolicy};
 use crate::pull::tidy::{self, Text};
 
 /// A policy that the model shall say.
@@ -130,11 +130,28 @@ fn one(
     let mut wanted = Vec::new();
     let commands = policy.command.map_or(ALL.to_vec(), |command| vec![command]);
     for command in commands {
-        let roles = if public {
+        let mut roles = if public {
             granted(live, catalogue, command, &bound)
         } else {
             bound.clone()
         };
+        // A model that says a permissive policy grants the command, and pulling must not give what was not there.
+        if live.row_security && !policy.restrictive {
+            let idle: BTreeSet<Ident> = roles
+                .iter()
+                .filter(|role| !may(live, command, role))
+                .cloned()
+                .collect();
+            if !idle.is_empty() && !public {
+                let text = format!(
+                    "{} has no privilege to {}, and a model that says the policy would grant it; left out for that role",
+                    names(&idle),
+                    command.sql()
+                );
+                report.left_out(format!("{} of {object}", command.as_str()), text);
+            }
+            roles.retain(|role| !idle.contains(role));
+        }
         if roles.is_empty() {
             continue;
         }
@@ -158,6 +175,10 @@ fn one(
     if public {
         said_of_public(policy, &wanted, &object, settled, report);
     }
+    if wanted.is_empty() && policy.command.is_some() && !public {
+        // It stays in the database as it is.
+        settled.table.policies.retain(|known| known.name != policy.name);
+    }
     if policy.command.is_none() && !wanted.is_empty() {
         let count = if wanted.len() == 1 {
             "one policy".to_owned()
@@ -166,13 +187,22 @@ fn one(
         };
         report.differs(
             &object,
-            format!("it is FOR ALL; the model gives each command its own: {count}, the same access"),
+            match wanted.len() {
+                4 => format!("it is FOR ALL; the model gives each command its own: {count}, the same access"),
+                _ => format!(
+                    "it is FOR ALL; the model gives each command that its roles may run its own: {count}"
+                ),
+            },
         );
-        settled
-            .align
-            .push(format!("DROP POLICY {} ON {table}", policy.name));
     }
     settled.wanted.extend(wanted);
+}
+
+/// Whether a role has the privilege, on the table or a column, by itself or as everybody has it.
+fn may(live: &LiveTable, command: Command, role: &Ident) -> bool {
+    live.grants.iter().any(|grant| {
+        grant.privilege == command.sql() && grant.role.as_ref().is_none_or(|grantee| grantee == role)
+    })
 }
 
 /// Without an expression a permissive policy lets no row through, and a restrictive one every row.

@@ -7,7 +7,7 @@ use authz_schema::model::{Types, parse_type};
 
 use super::draft;
 use super::names;
-use crate::pull::introspect::LiveEnum;
+use crate::catalogue::introspect::LiveEnum;
 
 /// The rules of sqlx that give all values at once, the plainest first.
 const RULES: [&str; 7] = [

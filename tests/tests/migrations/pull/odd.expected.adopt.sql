@@ -15,8 +15,6 @@ ALTER TABLE public.bookings RENAME CONSTRAINT one_ref TO bookings_ref_key;
 
 ALTER TABLE public.bookings RENAME CONSTRAINT with_room TO bookings_code_key;
 
-REVOKE DELETE, INSERT, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE public.bookings FROM PUBLIC;
-
 REVOKE GRANT OPTION FOR ALL ON TABLE public.bookings FROM authenticated;
 
 DROP POLICY "no using" ON public.bookings;
@@ -24,8 +22,6 @@ DROP POLICY "no using" ON public.bookings;
 ALTER SEQUENCE public.off_numbers RENAME TO off_id_seq;
 
 ALTER TABLE public.parts FORCE ROW LEVEL SECURITY;
-
-REVOKE SELECT ON TABLE public.bookings FROM authenticated;
 
 REVOKE SELECT ON TABLE public.off FROM authenticated;
 
@@ -68,8 +64,6 @@ CREATE POLICY bookings_update_authenticated ON public.bookings
 ALTER POLICY "for everybody" ON public.bookings
     TO authenticated, authz_test_reader
     USING (room = 8);
-
-GRANT SELECT ON TABLE public.bookings TO authenticated;
 
 GRANT UPDATE (room) ON TABLE public.bookings TO authenticated;
 

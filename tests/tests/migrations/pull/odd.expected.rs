@@ -184,7 +184,7 @@ pub struct Scratch {
 // - differs: constraint with_room on public.bookings: models give it the name bookings_code_key
 // - differs: column public.bookings.room: its comment is leading and trailing and a second line ; the model says leading and trailing and a second line
 // - differs: index bookings_room_idx on public.bookings: the models add it, since a policy compares room
-// - differs: grants to authenticated on public.bookings: the database grants SELECT (id, room); the models grant SELECT, UPDATE (room), DELETE
+// - differs: grants to authenticated on public.bookings: the models grant UPDATE (room), DELETE, which the database does not: this gives access
 // - differs: grants to authz_test_reader on public.bookings: the models grant SELECT, which the database does not: this gives access
 // - differs: grants to authenticated on public.off: the database grants SELECT; no policy lets the role use it, and the models do not
 // - left out: policy nobody on "other place".strings: it is TO PUBLIC, and no role that row security binds has the privilege; name the roles in `to`
@@ -204,6 +204,7 @@ pub struct Scratch {
 // - left out: constraint "Table with ""quotes""_a-b_1st_key" on "other place"."Table with ""quotes""": the attribute `unique(r#a-b, r#1st)` is refused: a column has a name that stands in no attribute
 // - left out: table "other place".bookings: a column cannot have its table's name; in a policy it would mean the whole row
 // - left out: policy "the whole row" on public.bookings: the attribute `#[rls(name = "the whole row", select = "bookings.* IS NOT NULL", to = ["authenticated", "authz_test_reader"])]` is refused: `bookings` has no column `bookings`; it has `id`, `room`, `during`, `ref`, `mail`, `mails`, `pair`, `loud`, `grid`, `number`, `twice`, `code`, `xml`, `parent`
+// - left out: grants to authenticated on public.bookings: SELECT (id, room) stays: the policy "the whole row", which the model does not say, is of that role
 // - left out: policy unused on public.off: row security is off, so that it binds nobody
 // - left out: domain public.email: no struct declares it; keep it in a migration of your own
 // - left out: function public.twice(integer): the models call it; a file in `authz/sql` declares it

@@ -75,14 +75,6 @@ REVOKE UPDATE ON TABLE public.countries FROM authenticated;
 
 REVOKE DELETE ON TABLE public.countries FROM authenticated;
 
-REVOKE SELECT ON TABLE public.members FROM anon;
-
-REVOKE INSERT ON TABLE public.members FROM anon;
-
-REVOKE UPDATE ON TABLE public.members FROM anon;
-
-REVOKE DELETE ON TABLE public.members FROM anon;
-
 REVOKE INSERT ON TABLE public.members FROM authenticated;
 
 REVOKE UPDATE ON TABLE public.members FROM authenticated;

@@ -129,7 +129,7 @@ pub struct Todo {
 // - differs: policy "Users can update own profile." on public.profiles: it is TO PUBLIC, which is every role; the model names those that have the privilege: anon, authenticated
 // - differs: policy "Individuals can do all." on public.todos: it is FOR ALL; the model gives each command its own: 4 policies, the same access
 // - differs: table public.audit: no policy lets anybody see a row; the model says so by a restrictive policy that no row satisfies
-// - differs: grants to anon on public.audit, public.countries, public.members, public.teams, public.todos: the database grants SELECT, INSERT, UPDATE, DELETE; no policy lets the role use it, and the models do not
+// - differs: grants to anon on public.audit, public.countries, public.teams, public.todos: the database grants SELECT, INSERT, UPDATE, DELETE; no policy lets the role use it, and the models do not
 // - differs: grants to authenticated on public.audit, public.countries: the database grants SELECT, INSERT, UPDATE, DELETE; no policy lets the role use it, and the models do not
 // - differs: index members_user_id_idx on public.members: the models add it, since a policy compares user_id
 // - differs: policy "Members see themselves" on public.members: the model has the server evaluate calls once a query, not once a row: USING (user_id = auth.uid()) becomes USING (user_id = (SELECT auth.uid()))
@@ -146,6 +146,10 @@ pub struct Todo {
 // - left out: grants to authenticated on public.audit, public.countries, public.members, public.profiles, public.teams, public.todos: REFERENCES, TRIGGER, TRUNCATE: models grant SELECT, INSERT, UPDATE and DELETE alone
 // - left out: roles of policy "Service role can do all." on public.todos: row security does not bind service_role, so that it says nothing of that role
 // - left out: policy "Anon may leave" on public.members: the attribute `#[rls(name = "Anon may leave", delete = "user_id = auth.uid()", to = "anon")]` is refused: `delete` without `select` for `anon`: DELETE finds its rows by the SELECT policies, so it would touch 0 rows and report no error; add `select = "…"`
+// - left out: grants to anon on public.members: SELECT stays: the policy "Anon may leave", which the model does not say, is of that role
+// - left out: grants to anon on public.members: INSERT stays: the policy "Anon may leave", which the model does not say, is of that role
+// - left out: grants to anon on public.members: UPDATE stays: the policy "Anon may leave", which the model does not say, is of that role
+// - left out: grants to anon on public.members: DELETE stays: the policy "Anon may leave", which the model does not say, is of that role
 // - left out: default privileges of postgres on functions in public, sequences in public, tables in public: no struct declares it; keep it in a migration of your own; what that role makes later is granted to anon, authenticated, service_role; the models take back what they do not grant from tables alone
 // - left out: domain public.handle: no struct declares it; keep it in a migration of your own
 // - left out: function public.handle_new_user(): no struct declares it; keep it in a migration of your own; it runs as its owner (SECURITY DEFINER)

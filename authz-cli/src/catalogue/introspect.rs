@@ -13,159 +13,159 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::PullError;
+use super::CatalogueError;
 
 /// What a catalogue says of some namespaces.
 #[derive(Debug, Default)]
-pub(super) struct Catalogue {
-    pub(super) tables: Vec<LiveTable>,
-    pub(super) enums: Vec<LiveEnum>,
+pub(crate) struct Catalogue {
+    pub(crate) tables: Vec<LiveTable>,
+    pub(crate) enums: Vec<LiveEnum>,
     /// The roles that row security does not bind.
-    pub(super) unbound_roles: BTreeSet<Ident>,
+    pub(crate) unbound_roles: BTreeSet<Ident>,
     /// What no struct declares.
-    pub(super) others: Vec<Other>,
+    pub(crate) others: Vec<Other>,
     /// Whose database it looks like.
-    pub(super) platform: Platform,
+    pub(crate) platform: Platform,
 }
 
 /// A table with all that belongs to it.
 #[derive(Debug, Deserialize)]
-pub(super) struct LiveTable {
+pub(crate) struct LiveTable {
     #[serde(flatten)]
-    pub(super) name: TableName,
+    pub(crate) name: TableName,
     /// Why it is no table of its own, such as `partitioned`.
-    pub(super) special: String,
+    pub(crate) special: String,
     /// What no attribute says of it, such as `UNLOGGED`.
-    pub(super) options: String,
-    pub(super) row_security: bool,
-    pub(super) forced: bool,
-    pub(super) comment: Option<String>,
+    pub(crate) options: String,
+    pub(crate) row_security: bool,
+    pub(crate) forced: bool,
+    pub(crate) comment: Option<String>,
     #[serde(skip)]
-    pub(super) columns: Vec<LiveColumn>,
+    pub(crate) columns: Vec<LiveColumn>,
     #[serde(skip)]
-    pub(super) constraints: Vec<LiveConstraint>,
+    pub(crate) constraints: Vec<LiveConstraint>,
     #[serde(skip)]
-    pub(super) indexes: Vec<LiveIndex>,
+    pub(crate) indexes: Vec<LiveIndex>,
     #[serde(skip)]
-    pub(super) policies: Vec<LivePolicy>,
+    pub(crate) policies: Vec<LivePolicy>,
     #[serde(skip)]
-    pub(super) grants: Vec<LiveGrant>,
+    pub(crate) grants: Vec<LiveGrant>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveColumn {
+pub(crate) struct LiveColumn {
     table: TableName,
-    pub(super) name: Ident,
+    pub(crate) name: Ident,
     #[serde(rename = "type")]
-    pub(super) column_type: String,
+    pub(crate) column_type: String,
     /// `pg_type.typtype` of the type, or of an array's items.
-    pub(super) type_kind: String,
+    pub(crate) type_kind: String,
     /// Its name in the catalogue, or that of an array's items.
-    pub(super) type_name: TableName,
-    pub(super) not_null: bool,
-    pub(super) identity: Option<LiveIdentity>,
-    pub(super) generated: Option<Generated>,
-    pub(super) default: Option<String>,
+    pub(crate) type_name: TableName,
+    pub(crate) not_null: bool,
+    pub(crate) identity: Option<LiveIdentity>,
+    pub(crate) generated: Option<Generated>,
+    pub(crate) default: Option<String>,
     /// The sequence that goes with the column.
-    pub(super) sequence: Option<String>,
+    pub(crate) sequence: Option<String>,
     /// Whether the default counts by that sequence, as `serial` does.
-    pub(super) counts: bool,
-    pub(super) sequence_options: Option<String>,
-    pub(super) collation: Option<String>,
-    pub(super) options: Option<String>,
-    pub(super) comment: Option<String>,
+    pub(crate) counts: bool,
+    pub(crate) sequence_options: Option<String>,
+    pub(crate) collation: Option<String>,
+    pub(crate) options: Option<String>,
+    pub(crate) comment: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum LiveIdentity {
+pub(crate) enum LiveIdentity {
     Always,
     ByDefault,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Generated {
+pub(crate) enum Generated {
     Stored,
     Virtual,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveConstraint {
+pub(crate) struct LiveConstraint {
     table: TableName,
-    pub(super) name: Ident,
+    pub(crate) name: Ident,
     /// `pg_constraint.contype`
-    pub(super) kind: String,
-    pub(super) columns: Vec<Ident>,
-    pub(super) expression: Option<String>,
-    pub(super) references: Option<LiveReference>,
-    pub(super) options: Option<String>,
-    pub(super) definition: String,
-    pub(super) comment: Option<String>,
+    pub(crate) kind: String,
+    pub(crate) columns: Vec<Ident>,
+    pub(crate) expression: Option<String>,
+    pub(crate) references: Option<LiveReference>,
+    pub(crate) options: Option<String>,
+    pub(crate) definition: String,
+    pub(crate) comment: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveReference {
-    pub(super) table: TableName,
-    pub(super) columns: Vec<Ident>,
+pub(crate) struct LiveReference {
+    pub(crate) table: TableName,
+    pub(crate) columns: Vec<Ident>,
     /// `pg_constraint.confdeltype`
-    pub(super) on_delete: String,
-    pub(super) on_update: String,
+    pub(crate) on_delete: String,
+    pub(crate) on_update: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveIndex {
+pub(crate) struct LiveIndex {
     table: TableName,
-    pub(super) name: Ident,
-    pub(super) unique: bool,
-    pub(super) method: String,
-    pub(super) keys: Vec<String>,
+    pub(crate) name: Ident,
+    pub(crate) unique: bool,
+    pub(crate) method: String,
+    pub(crate) keys: Vec<String>,
     /// Which keys are no plain columns.
-    pub(super) expressions: Vec<bool>,
-    pub(super) include: Vec<Ident>,
-    pub(super) predicate: Option<String>,
-    pub(super) columns: Vec<Ident>,
-    pub(super) options: Option<String>,
-    pub(super) definition: String,
-    pub(super) comment: Option<String>,
+    pub(crate) expressions: Vec<bool>,
+    pub(crate) include: Vec<Ident>,
+    pub(crate) predicate: Option<String>,
+    pub(crate) columns: Vec<Ident>,
+    pub(crate) options: Option<String>,
+    pub(crate) definition: String,
+    pub(crate) comment: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LivePolicy {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct LivePolicy {
     table: TableName,
-    pub(super) name: Ident,
+    pub(crate) name: Ident,
     /// `None` for ALL.
-    pub(super) command: Option<Command>,
-    pub(super) restrictive: bool,
+    pub(crate) command: Option<Command>,
+    pub(crate) restrictive: bool,
     /// `None` among them is PUBLIC.
-    pub(super) roles: BTreeSet<Option<Ident>>,
-    pub(super) using: Option<String>,
-    pub(super) with_check: Option<String>,
-    pub(super) comment: Option<String>,
+    pub(crate) roles: BTreeSet<Option<Ident>>,
+    pub(crate) using: Option<String>,
+    pub(crate) with_check: Option<String>,
+    pub(crate) comment: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveGrant {
+pub(crate) struct LiveGrant {
     table: TableName,
-    pub(super) column: Option<Ident>,
+    pub(crate) column: Option<Ident>,
     /// `None` is PUBLIC.
-    pub(super) role: Option<Ident>,
+    pub(crate) role: Option<Ident>,
     /// Row security does not bind the role.
-    pub(super) bypasses: bool,
-    pub(super) privilege: String,
-    pub(super) grantable: bool,
+    pub(crate) bypasses: bool,
+    pub(crate) privilege: String,
+    pub(crate) grantable: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct LiveEnum {
-    pub(super) name: TableName,
-    pub(super) values: Vec<String>,
-    pub(super) comment: Option<String>,
+pub(crate) struct LiveEnum {
+    pub(crate) name: TableName,
+    pub(crate) values: Vec<String>,
+    pub(crate) comment: Option<String>,
 }
 
 impl LiveEnum {
     /// As models declare it.
-    pub(super) fn declared(&self) -> EnumType {
+    pub(crate) fn declared(&self) -> EnumType {
         EnumType {
             name: self.name.clone(),
             values: self.values.clone(),
@@ -176,9 +176,9 @@ impl LiveEnum {
 
 /// Something that no struct declares.
 #[derive(Debug, Deserialize)]
-pub(super) struct Other {
-    pub(super) object: String,
-    pub(super) why: Option<String>,
+pub(crate) struct Other {
+    pub(crate) object: String,
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,7 +188,10 @@ struct Namespace {
 }
 
 /// Reads what stands in these namespaces; in all that are no platform's where none is named.
-pub(super) async fn read(connection: &mut PgConnection, asked: &[Ident]) -> Result<Catalogue, PullError> {
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    asked: &[Ident],
+) -> Result<Catalogue, CatalogueError> {
     run(
         connection,
         "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''",
@@ -200,13 +203,13 @@ pub(super) async fn read(connection: &mut PgConnection, asked: &[Ident]) -> Resu
     catalogue
 }
 
-async fn read_all(connection: &mut PgConnection, asked: &[Ident]) -> Result<Catalogue, PullError> {
+async fn read_all(connection: &mut PgConnection, asked: &[Ident]) -> Result<Catalogue, CatalogueError> {
     let all: Vec<Namespace> = rows(connection, include_str!("introspect/namespaces.sql"), &[]).await?;
     if let Some(missing) = asked
         .iter()
         .find(|name| !all.iter().any(|namespace| namespace.name == **name))
     {
-        return Err(PullError::NoNamespace(missing.clone()));
+        return Err(CatalogueError::NoNamespace(missing.clone()));
     }
     let of_platform =
         |namespace: &Namespace| namespace.of_extension || is_of_a_platform(namespace.name.as_str());
@@ -214,7 +217,7 @@ async fn read_all(connection: &mut PgConnection, asked: &[Ident]) -> Result<Cata
         .iter()
         .find(|namespace| asked.contains(&namespace.name) && of_platform(namespace))
     {
-        return Err(PullError::PlatformNamespace(other.name.clone()));
+        return Err(CatalogueError::PlatformNamespace(other.name.clone()));
     }
     let ours = all
         .into_iter()
@@ -316,12 +319,12 @@ fn is_of_a_platform(name: &str) -> bool {
     NAMES.contains(&name) || name.starts_with("pgsodium") || name.starts_with("supabase_")
 }
 
-async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), PullError> {
+async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), CatalogueError> {
     sqlx::raw_sql(sql)
         .execute(connection)
         .await
         .map(drop)
-        .map_err(PullError::Database)
+        .map_err(|error| CatalogueError::Server(error.into()))
 }
 
 /// The rows of a query that gives each as JSON.
@@ -329,14 +332,17 @@ async fn rows<T: DeserializeOwned>(
     connection: &mut PgConnection,
     sql: &'static str,
     namespaces: &[String],
-) -> Result<Vec<T>, PullError> {
+) -> Result<Vec<T>, CatalogueError> {
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
     if sql.contains("$1") {
         query = query.bind(namespaces);
     }
-    let texts: Vec<String> = query.fetch_all(connection).await.map_err(PullError::Database)?;
+    let texts: Vec<String> = query
+        .fetch_all(connection)
+        .await
+        .map_err(|error| CatalogueError::Server(error.into()))?;
     texts
         .iter()
-        .map(|text| serde_json::from_str(text).map_err(PullError::Catalogue))
+        .map(|text| serde_json::from_str(text).map_err(CatalogueError::Json))
         .collect()
 }

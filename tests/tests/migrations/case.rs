@@ -320,7 +320,7 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
     let empty = database.dump_unordered();
     stage.set("migrate to old");
     database.migrate(package).await;
-    let first = versions(package).await.last().copied().unwrap_or_default();
+    let first = package.versions().await.last().copied().unwrap_or_default();
     stage.set("insert rows");
     database.execute(case.rows).await;
     let (before, rows_before) = (database.dump_unordered(), database.all_rows().await);
@@ -359,7 +359,7 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
         return;
     }
     let mut steps = vec![(first, before.clone())];
-    for version in versions(package).await {
+    for version in package.versions().await {
         if version > first {
             database.migrate_to(package, version).await;
             steps.push((version, database.dump_unordered()));
@@ -385,18 +385,7 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
             unreachable!()
         };
         database.undo(package, *version).await;
-        let what = format!("before {version}, after its undo");
-        let found = database.dump_unordered();
-        if expected.iter().any(|line| line.ends_with("NOT VALID")) {
-            // What is proven stays proven, and then stands elsewhere in the dump.
-            assert_same(
-                &what,
-                &without_constraints(expected),
-                &without_constraints(&found),
-            );
-        } else {
-            assert_same(&what, expected, &found);
-        }
+        assert_step(expected, &database.dump_unordered());
     }
     stage.set("look at the rows after undo");
     assert_sound(&mut database).await;
@@ -423,6 +412,18 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
     assert_same("empty, undone", &empty, &database.dump_unordered());
 }
 
+/// Asserts that a file was undone: the dump before it, and the one behind its way back.
+#[track_caller]
+pub(crate) fn assert_step(before: &[String], undone: &[String]) {
+    let what = "before the file, undone";
+    if before.iter().any(|line| line.ends_with("NOT VALID")) {
+        // What is proven stays proven, and then stands elsewhere in the dump.
+        assert_same(what, &without_constraints(before), &without_constraints(undone));
+    } else {
+        assert_same(what, before, undone);
+    }
+}
+
 /// A dump without its CHECKs and references.
 fn without_constraints(dump: &[String]) -> Vec<String> {
     let statements = dump.iter().filter(|line| !line.contains("ADD CONSTRAINT"));
@@ -433,15 +434,6 @@ fn without_constraints(dump: &[String]) -> Vec<String> {
         lines.collect::<Vec<_>>().join("\n")
     });
     lines.collect()
-}
-
-/// The versions of the migrations, the oldest first.
-async fn versions(package: &Package) -> Vec<i64> {
-    let migrator = package.migrator().await;
-    let ups = migrator
-        .iter()
-        .filter(|migration| !migration.migration_type.is_down_migration());
-    ups.map(|migration| migration.version).collect()
 }
 
 /// `generate` with consent to everything.

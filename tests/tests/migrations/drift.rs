@@ -442,7 +442,7 @@ fn the_table_of_sqlx_is_the_one_of_its_configuration() {
         let mut migrator = package.migrator().await;
         migrator.create_schema("ops");
         migrator.dangerous_set_table_name("ops.\"Applied\"");
-        migrator.run(&mut database.connection).await.unwrap();
+        migrator.run(&mut database.owner).await.unwrap();
         assert_none(&drift(&package, &database));
     });
 }

@@ -188,6 +188,15 @@ impl Package {
         Lock::from_text(&text).unwrap().schema
     }
 
+    /// The versions of the migrations, the oldest first.
+    pub(crate) async fn versions(&self) -> Vec<i64> {
+        let migrator = self.migrator().await;
+        let ups = migrator
+            .iter()
+            .filter(|migration| !migration.migration_type.is_down_migration());
+        ups.map(|migration| migration.version).collect()
+    }
+
     /// The migrations as sqlx reads them.
     pub(crate) async fn migrator(&self) -> Migrator {
         Migrator::new(self.migrations().as_path()).await.unwrap()

@@ -141,17 +141,9 @@ fn roles_have_what_the_configuration_says() {
     block_on(async {
         let mut database = Database::new().await;
         // A role that is said to exist must.
-        let missing = package
-            .migrator()
-            .await
-            .run(&mut database.connection)
-            .await
-            .unwrap_err();
-        assert!(
-            format!("{missing:?}").contains("surroundings_given"),
-            "{missing:?}"
-        );
-        database.execute("CREATE ROLE surroundings_given").await;
+        let missing = database.fail_to_migrate(&package).await;
+        assert!(missing.contains("surroundings_given"), "{missing}");
+        database.execute_as_owner("CREATE ROLE surroundings_given").await;
         database.migrate(&package).await;
         let members = "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'surroundings_editor'::regrole ORDER BY 1";
         assert_eq!(

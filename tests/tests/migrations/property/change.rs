@@ -1,34 +1,25 @@
 //! Changes of models at random.
 
-use std::collections::BTreeSet;
-
 use super::kinds::{KINDS, Kind};
-use super::models::{Column, Id, Models, Rule, Table, Test};
+use super::models::{Column, Enum, Id, Models, Rule, Test};
 use super::random::Chance;
 
 impl Chance {
     /// Changes a few things, or everything.
     pub(crate) fn change(&mut self, old: &Models) -> Models {
         if self.one_in(12) {
-            let mut models = self.models();
-            apart(&mut models, old, self);
-            return models;
+            return self.models();
         }
         let mut models = old.clone();
-        let former = |name: &mut Option<String>| *name = None;
-        for table in &mut models.tables {
-            former(&mut table.renamed_from);
-            table
-                .columns
-                .iter_mut()
-                .for_each(|column| former(&mut column.renamed_from));
-        }
         for _ in 0..self.rng.usize(1..=6) {
-            self.change_once(&mut models, old);
+            if self.one_in(4) {
+                self.change_kinds(&mut models);
+            } else {
+                self.change_once(&mut models, old);
+            }
             models.repair();
         }
-        apart(&mut models, old, self);
-        free_former_names(&mut models, old, self);
+        models.renamed_from(old);
         models
     }
 
@@ -37,17 +28,129 @@ impl Chance {
         let mut models = old.clone();
         for _ in 0..self.rng.usize(1..=4) {
             let at = self.rng.usize(0..models.tables.len());
-            match self.rng.u32(0..8) {
-                0 => self.rename_table(&mut models, at, old),
+            match self.rng.u32(0..10) {
+                0 => self.rename_table(&mut models, at),
                 1 => self.change_column(&mut models, at, old),
                 2 => models.tables[at].disabled = !models.tables[at].disabled,
+                3 | 4 => self.change_kinds(&mut models),
                 _ => self.change_policies(&mut models, at),
             }
             models.repair();
         }
-        apart(&mut models, old, self);
-        free_former_names(&mut models, old, self);
+        models.renamed_from(old);
         models
+    }
+
+    /// Gives other names to tables, columns, enums and values.
+    pub(crate) fn change_names(&mut self, old: &Models) -> Models {
+        let mut models = old.clone();
+        for _ in 0..self.rng.usize(1..=3) {
+            let at = self.rng.usize(0..models.tables.len());
+            match self.rng.u32(0..5) {
+                0 => self.rename_table(&mut models, at),
+                1 => self.exchange_names(&mut models, at),
+                2 if !models.enums.is_empty() => {
+                    let name = self.shared_name(&models);
+                    let one = self.rng.choice(&mut models.enums).unwrap();
+                    one.name = name;
+                }
+                3 if !models.enums.is_empty() => {
+                    let one = self.rng.usize(0..models.enums.len());
+                    if let Some(name) = self.value_name(&models.enums[one]) {
+                        self.rng.choice(&mut models.enums[one].values).unwrap().name = name;
+                    }
+                }
+                _ => {
+                    let name = self.column_name(&models.tables[at]);
+                    self.rng.choice(&mut models.tables[at].columns).unwrap().name = name;
+                }
+            }
+        }
+        let renamed = models.clone();
+        models.repair();
+        // What a name does not fit, such as a list of columns, would be another change.
+        if models != renamed {
+            models.clone_from(old);
+        }
+        models.renamed_from(old);
+        models
+    }
+
+    /// Changes functions, enums, or what is generated.
+    fn change_kinds(&mut self, models: &mut Models) {
+        let table = self.rng.usize(0..models.tables.len().max(1));
+        match self.rng.u32(0..12) {
+            0 => self.add_function(models),
+            1 => self.add_enum(models),
+            2..=5 if !models.functions.is_empty() => {
+                let called = self.a_function(models, None);
+                let at = self.rng.usize(0..models.functions.len());
+                let function = &mut models.functions[at];
+                match self.rng.u32(0..7) {
+                    0 | 1 => function.body += 1,
+                    2 => function.wide = !function.wide,
+                    3 => function.varchar = !function.varchar,
+                    4 => function.parsed = !function.parsed,
+                    5 => function.calls = called,
+                    _ => _ = models.functions.remove(at),
+                }
+            }
+            6..=9 if !models.enums.is_empty() => self.change_enum(models),
+            _ if !models.tables.is_empty() => {
+                let before = models.clone();
+                let place = self.rng.usize(0..before.tables[table].columns.len());
+                let column = &mut models.tables[table].columns[place];
+                match self.rng.u32(0..4) {
+                    0 => column.generated = None,
+                    1 => self.take_enum(&before, column),
+                    2 if column.of.is_some() => {
+                        column.of = None;
+                        column.kind = &KINDS[3];
+                    }
+                    _ => self.generate(&before, &before.tables[table], column),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn change_enum(&mut self, models: &mut Models) {
+        let at = self.rng.usize(0..models.enums.len());
+        let id = models.enums[at].id;
+        let (name, value_name) = (self.shared_name(models), self.value_name(&models.enums[at]));
+        let enums = models.enums.len();
+        let one = &mut models.enums[at];
+        let count = one.values.len();
+        let place = self.rng.usize(0..count);
+        match self.rng.u32(0..8) {
+            0 => one.name = name,
+            1 => one.values[place].name = value_name.unwrap_or(name),
+            // Names go round.
+            2 => {
+                let first = one.values[0].name.clone();
+                for at in 1..count {
+                    one.values[at - 1].name = one.values[at].name.clone();
+                }
+                one.values[count - 1].name = first;
+            }
+            3 if count > 1 => _ = one.values.remove(place),
+            4 => one.values.rotate_left(place),
+            5 if enums > 1 => {
+                let other = (at + 1) % enums;
+                let name = models.enums[at].name.clone();
+                models.enums[at].name = std::mem::replace(&mut models.enums[other].name, name);
+            }
+            6 => _ = models.enums.remove(at),
+            // Added, and used at once.
+            _ => {
+                let Some(value) = self.add_value(one) else { return };
+                for column in models.tables.iter_mut().flat_map(|table| &mut table.columns) {
+                    if column.of == Some(id) && self.rng.bool() {
+                        column.default_value = Some(value);
+                    }
+                }
+            }
+        }
     }
 
     fn change_once(&mut self, models: &mut Models, old: &Models) {
@@ -59,9 +162,10 @@ impl Chance {
         let at = self.rng.usize(0..models.tables.len());
         match self.rng.u32(0..24) {
             0 => _ = models.tables.remove(at),
-            1 | 2 => self.rename_table(models, at, old),
+            1 => self.rename_table(models, at),
+            2 => self.exchange_names(models, at),
             3 | 4 => {
-                let column = self.column(&models.tables[at]);
+                let column = self.column(models, &models.tables[at]);
                 models.tables[at].columns.push(column);
             }
             5 => {
@@ -87,14 +191,19 @@ impl Chance {
                 }
             }
             17 => {
-                let index = self.index(&models.tables[at]);
+                let index = self.index(models, &models.tables[at]);
+                let name = self.shared_name(models);
                 let table = &mut models.tables[at];
-                if table.indexes.pop().is_none() || self.rng.bool() {
+                if let Some(last) = table.indexes.last_mut()
+                    && self.one_in(3)
+                {
+                    last.name = Some(name);
+                } else if table.indexes.pop().is_none() || self.rng.bool() {
                     table.indexes.push(index);
                 }
             }
             18 => {
-                let test = self.row_test(&models.tables[at]);
+                let test = self.row_test(models, &models.tables[at]);
                 let table = &mut models.tables[at];
                 if table.checks.pop().is_none() || self.rng.bool() {
                     table.checks.push(test);
@@ -111,14 +220,36 @@ impl Chance {
         }
     }
 
-    fn rename_table(&mut self, models: &mut Models, at: usize, old: &Models) {
-        let mut both = models.clone();
-        both.tables.extend(old.tables.iter().cloned());
-        let name = self.table_name(&both);
-        let table = &mut models.tables[at];
-        let Some(before) = old.table(table.id) else { return };
-        table.renamed_from = Some(before.name.clone());
-        table.name = name;
+    fn rename_table(&mut self, models: &mut Models, at: usize) {
+        models.tables[at].name = self.table_name(models);
+    }
+
+    /// Lets names of tables, or of columns of a table, go round.
+    fn exchange_names(&mut self, models: &mut Models, at: usize) {
+        let length = self.rng.usize(2..=3);
+        if self.rng.bool() {
+            let columns = &mut models.tables[at].columns;
+            let mut names: Vec<String> = columns
+                .iter()
+                .take(length)
+                .map(|column| column.name.clone())
+                .collect();
+            names.rotate_left(1);
+            for (column, name) in columns.iter_mut().zip(names) {
+                column.name = name;
+            }
+        } else {
+            let tables = &mut models.tables;
+            let mut names: Vec<String> = tables
+                .iter()
+                .take(length)
+                .map(|table| table.name.clone())
+                .collect();
+            names.rotate_left(1);
+            for (table, name) in tables.iter_mut().zip(names) {
+                table.name = name;
+            }
+        }
     }
 
     fn change_column(&mut self, models: &mut Models, at: usize, old: &Models) {
@@ -127,22 +258,11 @@ impl Chance {
         let before = old
             .table(table.id)
             .and_then(|old| old.find(table.columns[place].id));
-        let mut names = table.clone();
-        names.columns.extend(
-            old.table(table.id)
-                .into_iter()
-                .flat_map(|old| old.columns.clone()),
-        );
-        let name = self.column_name(&names);
+        let name = self.column_name(table);
         let referred = is_referred_to(models, &table.columns[place]);
         let column = &mut models.tables[at].columns[place];
         match self.rng.u32(0..10) {
-            0..=2 => {
-                if let Some(before) = before {
-                    column.renamed_from = Some(before.name.clone());
-                    column.name = name;
-                }
-            }
+            0..=2 => column.name = name,
             3 | 4 => {
                 let from = before.map_or(column.kind, |before| before.kind);
                 let kinds: Vec<&'static Kind> = KINDS
@@ -205,7 +325,7 @@ impl Chance {
             4 => policy.rule = fresh.rule,
             _ => match &mut policy.rule {
                 Rule::Key(_, text) | Rule::Split(text, _) => *text = test,
-                Rule::Owner(_) => policy.rule = fresh.rule,
+                Rule::Owner(_) | Rule::Member { .. } => policy.rule = fresh.rule,
             },
         }
     }
@@ -221,74 +341,100 @@ fn is_referred_to(models: &Models, column: &Column) -> bool {
             .any(|reference| reference.column == column.id)
 }
 
-/// Gives other names to columns that have the name of an old one of a type that does not become theirs.
-fn apart(models: &mut Models, old: &Models, chance: &mut Chance) {
-    for table in &mut models.tables {
-        let same = |other: &&Table| (other.namespace, &other.name) == (table.namespace, &table.name);
-        let Some(former) = old.tables.iter().find(same) else {
-            continue;
-        };
-        for column in &mut table.columns {
-            let clash = former.columns.iter().find(|other| other.name == column.name);
-            if clash
-                .filter(|other| other.kind != column.kind)
-                .is_some_and(|other| !other.kind.casts_to(column.kind) || !column.kind.casts_to(other.kind))
-            {
-                column.name = format!("other{}", chance.id());
+impl Models {
+    /// Says what was renamed: what has another name than the same had in the old models.
+    pub(crate) fn renamed_from(&mut self, old: &Self) {
+        let former =
+            |name: &String, before: Option<&String>| before.filter(|before| *before != name).cloned();
+        for table in &mut self.tables {
+            let before = old.table(table.id);
+            table.renamed_from = former(&table.name, before.map(|before| &before.name));
+            for column in &mut table.columns {
+                let same = before.and_then(|before| before.find(column.id));
+                column.renamed_from = former(&column.name, same.map(|same| &same.name));
+            }
+        }
+        for one in &mut self.enums {
+            let before = old.enumeration(one.id);
+            one.renamed_from = former(&one.name, before.map(|before| &before.name));
+            for value in &mut one.values {
+                let same = before.and_then(|before| before.values.iter().find(|same| same.id == value.id));
+                value.renamed_from = former(&value.name, same.map(|same| &same.name));
             }
         }
     }
-    models.repair();
-}
 
-/// Gives other names to new tables and columns that took the former name of a renamed one.
-// The way up can do that. The way back renames first, and finds the name taken.
-fn free_former_names(models: &mut Models, old: &Models, chance: &mut Chance) {
-    let tables: Vec<(&str, &String)> = models
-        .tables
-        .iter()
-        .filter_map(|table| Some((table.namespace, table.renamed_from.as_ref()?)))
-        .collect();
-    let taken = |table: &Table| tables.contains(&(table.namespace, &table.name));
-    let mut renamed: Vec<Table> = models.tables.clone();
-    for table in &mut renamed {
-        if old.table(table.id).is_none() && taken(table) {
-            table.name = format!("other{}", chance.id());
-        }
-        let former: Vec<String> = table
-            .columns
-            .iter()
-            .filter_map(|column| column.renamed_from.clone())
-            .collect();
-        let clashes = |column: &&mut Column| column.renamed_from.is_none() && former.contains(&column.name);
-        for column in table.columns.iter_mut().filter(clashes) {
-            column.name = format!("other{}", chance.id());
-        }
+    /// Whether something new has the name of something that is gone, and so is the same in the eyes of the tool.
+    fn takes_over(&self, old: &Self) -> bool {
+        let tables = self.tables.iter().filter(|table| old.table(table.id).is_none());
+        let mut gone = old.tables.iter().filter(|table| self.table(table.id).is_none());
+        tables
+            .into_iter()
+            .any(|table| gone.any(|other| other.name == table.name))
+            || self.tables.iter().any(|table| {
+                old.table(table.id).is_some_and(|before| {
+                    table.columns.iter().any(|column| {
+                        before.find(column.id).is_none()
+                            && before
+                                .columns
+                                .iter()
+                                .any(|other| other.name == column.name && table.find(other.id).is_none())
+                    })
+                })
+            })
     }
-    models.tables = renamed;
 }
 
 /// Whether the rows of the old models, which have a value in each column, fit the new models and the old ones again.
 pub(crate) fn keeps_rows(old: &Models, new: &Models) -> bool {
-    let references = |models: &Models| -> BTreeSet<(Id, Id)> {
-        let columns = models.tables.iter().flat_map(|table| &table.columns);
-        columns
-            .filter_map(|column| Some((column.id, column.reference.as_ref()?.column)))
-            .collect()
-    };
-    if references(old) != references(new) {
+    if new.takes_over(old) {
         return false;
     }
-    // The superuser, who migrates here, is no user.
+    // A row has a value of its enum that is there before and after.
+    let kept_value = |one: &Enum| {
+        new.enumeration(one.id).is_none_or(|after| {
+            after
+                .values
+                .iter()
+                .any(|value| one.values.iter().any(|same| same.id == value.id))
+        })
+    };
+    if !old.enums.iter().all(kept_value) {
+        return false;
+    }
+    let same_everywhere = |id: Id| {
+        let find = |models: &Models| {
+            let column = models.tables.iter().find_map(|table| table.find(id));
+            column.map(|column| (column.kind, column.generated.clone()))
+        };
+        find(old).is_some_and(|(kind, generated)| generated.is_none() && find(new) == Some((kind, None)))
+    };
+    let references = new.tables.iter().flat_map(|table| &table.columns);
+    let kept = |column: &Column| {
+        column.reference.as_ref().is_none_or(|reference| {
+            same_everywhere(column.id) && same_everywhere(reference.column) || {
+                let before = old.tables.iter().find_map(|table| table.find(column.id));
+                before.is_some_and(|before| {
+                    before.reference.as_ref().map(|to| to.column) == Some(reference.column)
+                })
+            }
+        })
+    };
+    if !references.into_iter().all(kept) {
+        return false;
+    }
+    // Whoever migrates is no user.
     let gives_value = |default: &str| !default.contains("auth.");
     old.tables.iter().all(|before| {
         let Some(after) = new.table(before.id) else {
             return true;
         };
         let stays = |column: &Column| {
-            after
-                .find(column.id)
-                .is_some_and(|now| now.kind == column.kind || column.kind.keeps_rows_as(now.kind))
+            after.find(column.id).is_some_and(|now| {
+                let stays =
+                    now.of == column.of && (now.kind == column.kind || column.kind.keeps_rows_as(now.kind));
+                stays && now.generated.is_some() == column.generated.is_some()
+            })
         };
         // A new column has one value for all rows.
         let added = after
@@ -296,7 +442,10 @@ pub(crate) fn keeps_rows(old: &Models, new: &Models) -> bool {
             .iter()
             .filter(|column| before.find(column.id).is_none());
         let may_be_added = |column: &Column| {
-            (column.nullable || column.default.is_some_and(gives_value) || column.identity)
+            let has_default = column.default.is_some_and(gives_value)
+                || column.default_call.is_some()
+                || column.default_value.is_some();
+            (column.nullable || has_default || column.identity || column.generated.is_some())
                 && !column.unique
                 && column.check.is_none()
                 && !after.primary_key.contains(&column.id)

@@ -2,18 +2,20 @@
 DO $do$ DECLARE
     sql text;
 BEGIN
-    FOR sql IN
-        SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace
+    -- All at once, since CASCADE takes others along.
+    FOREACH sql IN ARRAY ARRAY(
+        SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
         WHERE nspname <> 'information_schema' AND nspname <> 'public' AND nspname NOT LIKE 'pg\_%'
         UNION ALL
-        SELECT format('DROP TABLE %s CASCADE', oid::regclass) FROM pg_class
+        SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
         UNION ALL
-        SELECT format('DROP TYPE %s CASCADE', oid::regtype) FROM pg_type
+        SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
         WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
         UNION ALL
-        SELECT format('DROP FUNCTION %s CASCADE', oid::regprocedure) FROM pg_proc
+        SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
         WHERE pronamespace = 'public'::regnamespace
+    )
     LOOP
         EXECUTE sql;
     END LOOP;

@@ -38,6 +38,9 @@ const fn kind(
     }
 }
 
+/// What stands for the type of a column that has an enum.
+pub(crate) const ENUM: Kind = kind("", Group::Other, &[], ["", ""]);
+
 /// All kinds that are generated.
 pub(crate) const KINDS: &[Kind] = &[
     kind("i64", Group::Integer, &["0", "40 + 2"], ["1", "2"]),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use authz_sql::Ident;
 
-use super::kinds::Kind;
+use super::kinds::{ENUM, KINDS, Kind};
 
 /// The number of a table or a column, the same before and after a change.
 pub(crate) type Id = u32;
@@ -15,6 +15,52 @@ pub(crate) type Id = u32;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Models {
     pub(crate) tables: Vec<Table>,
+    pub(crate) enums: Vec<Enum>,
+    /// The files of `authz/sql`.
+    pub(crate) functions: Vec<Function>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Enum {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) renamed_from: Option<String>,
+    pub(crate) values: Vec<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) renamed_from: Option<String>,
+}
+
+/// A function of a text, which may call another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Function {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    /// It gives a boolean, true for each row of ours; else a text.
+    pub(crate) is_test: bool,
+    /// Which of its bodies it has.
+    pub(crate) body: usize,
+    /// PostgreSQL knows what the body uses; else it is text.
+    pub(crate) parsed: bool,
+    /// It takes one more argument.
+    pub(crate) wide: bool,
+    /// It gives varchar for text.
+    pub(crate) varchar: bool,
+    pub(crate) calls: Option<Id>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Index {
+    pub(crate) name: Option<String>,
+    /// Columns, each with `true` for descending.
+    pub(crate) keys: Vec<(Id, bool)>,
+    /// A function of a column.
+    pub(crate) call: Option<(Id, Id)>,
+    pub(crate) only: Option<Test>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +74,7 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     pub(crate) primary_key: Vec<Id>,
     pub(crate) uniques: Vec<Vec<Id>>,
-    /// Columns, each with `true` for descending.
-    pub(crate) indexes: Vec<Vec<(Id, bool)>>,
+    pub(crate) indexes: Vec<Index>,
     pub(crate) checks: Vec<Test>,
     pub(crate) policies: Vec<Policy>,
 }
@@ -40,6 +85,13 @@ pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) renamed_from: Option<String>,
     pub(crate) kind: &'static Kind,
+    /// The enum that it has instead.
+    pub(crate) of: Option<Id>,
+    pub(crate) generated: Option<Generated>,
+    /// The function whose result is its default.
+    pub(crate) default_call: Option<Id>,
+    /// The value of the enum that is its default.
+    pub(crate) default_value: Option<Id>,
     pub(crate) nullable: bool,
     pub(crate) identity: bool,
     pub(crate) default: Option<&'static str>,
@@ -50,6 +102,15 @@ pub(crate) struct Column {
     pub(crate) access: Option<&'static str>,
     pub(crate) check: Option<Test>,
     pub(crate) reference: Option<Reference>,
+}
+
+/// What a generated column is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Generated {
+    /// A function of a text column.
+    Call(Id, Id),
+    /// Whether a number is greater than this.
+    Above(Id, i8),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +139,13 @@ pub(crate) enum Rule {
     Key(&'static str, Test),
     /// `update(using = …, check = …)`
     Split(Test, Test),
+    /// `member = "column in table(key, user)"`, for reading
+    Member {
+        column: Id,
+        table: Id,
+        key: Id,
+        user: Id,
+    },
 }
 
 /// A condition on a row.
@@ -94,6 +162,10 @@ pub(crate) enum Test {
     /// A number is greater than this.
     Above(Id, i8),
     Is(Id),
+    /// A function of the column, which is text, says so.
+    Call(Id, Id),
+    /// The column has this value of its enum, or has not.
+    Value(Id, Id, bool),
     /// The column, as text, is that of a row of a table for which a test holds.
     In(Id, Id, Id, Box<Self>),
     And(Box<Self>, Box<Self>),
@@ -109,10 +181,85 @@ impl Models {
     /// The source of a crate that declares these.
     pub(crate) fn source(&self) -> String {
         let mut text = String::from("use authz::Table;\nuse chrono::*;\n");
+        for one in &self.enums {
+            text.push_str(&one.source());
+        }
         for table in &self.tables {
             text.push_str(&self.table_source(table));
         }
         text
+    }
+
+    /// All sources, for whoever reads a failure.
+    pub(crate) fn shown(&self) -> String {
+        let files = self.files().into_iter();
+        let files = files.map(|(path, text)| format!("// {path}\n{text}"));
+        self.source() + &files.collect::<String>()
+    }
+
+    pub(crate) fn enumeration(&self, id: Id) -> Option<&Enum> {
+        self.enums.iter().find(|one| one.id == id)
+    }
+
+    pub(crate) fn function(&self, id: Id) -> Option<&Function> {
+        self.functions.iter().find(|function| function.id == id)
+    }
+
+    /// The value of this number, of whichever enum.
+    fn value(&self, id: Id) -> Option<&Value> {
+        self.enums
+            .iter()
+            .flat_map(|one| &one.values)
+            .find(|value| value.id == id)
+    }
+
+    /// The files of `authz/sql`: their paths and texts.
+    pub(crate) fn files(&self) -> Vec<(String, String)> {
+        let file = |function: &Function| {
+            (
+                format!("authz/sql/{}.sql", function.name),
+                self.function_source(function),
+            )
+        };
+        self.functions.iter().map(file).collect()
+    }
+
+    fn function_source(&self, function: &Function) -> String {
+        let bodies = if function.is_test {
+            ["t <> 'never'", "length(t) >= 0", "t IS NOT NULL"]
+        } else {
+            ["lower(t)", "upper(t)", "t || 'x'"]
+        };
+        let mut body = bodies[function.body % bodies.len()].to_owned();
+        if let Some(called) = function.calls.and_then(|id| self.function(id)) {
+            body = if function.is_test {
+                format!("{body} AND public.{}(t)", called.name)
+            } else {
+                format!("public.{}({body})", called.name)
+            };
+        }
+        let returns = match (function.is_test, function.varchar) {
+            (true, _) => "boolean",
+            (false, true) => "varchar",
+            (false, false) => "text",
+        };
+        if returns == "varchar" {
+            body = format!("({body})::varchar");
+        }
+        format!(
+            "CREATE FUNCTION {}(t text{}) RETURNS {returns} LANGUAGE sql IMMUTABLE PARALLEL SAFE\n{};\n",
+            function.name,
+            if function.wide {
+                ", n integer DEFAULT 0"
+            } else {
+                ""
+            },
+            if function.parsed {
+                format!("RETURN {body}")
+            } else {
+                format!("AS $$ SELECT {body} $$")
+            }
+        )
     }
 
     fn table_source(&self, table: &Table) -> String {
@@ -136,11 +283,21 @@ impl Models {
             options.push(format!("primary_key({})", names(&table.primary_key)));
         }
         options.extend(table.uniques.iter().map(|ids| format!("unique({})", names(ids))));
-        options.extend(table.indexes.iter().map(|keys| {
-            let keys = keys
-                .iter()
-                .map(|(id, desc)| names(&[*id]) + if *desc { " desc" } else { "" });
-            format!("index({})", keys.collect::<Vec<_>>().join(", "))
+        options.extend(table.indexes.iter().map(|index| {
+            let keys = index.keys.iter();
+            let mut parts: Vec<String> = keys
+                .map(|(id, desc)| names(&[*id]) + if *desc { " desc" } else { "" })
+                .collect();
+            if let Some((function, column)) = index.call
+                && let Some(function) = self.function(function)
+            {
+                let call = format!("{}({})", function.name, ident(&table.column(column).name));
+                parts.push(format!("{call:?}"));
+            }
+            let only = index.only.as_ref();
+            parts.extend(only.map(|test| format!("where = {:?}", self.sql(table, test, ""))));
+            parts.extend(index.name.iter().map(|name| format!("name = {name:?}")));
+            format!("index({})", parts.join(", "))
         }));
         options.extend(
             table
@@ -170,6 +327,21 @@ impl Models {
             Rule::Owner(id) => format!("owner = {:?}", table.column(*id).name),
             Rule::Key(key, test) => format!("{key} = {}", sql(test)),
             Rule::Split(using, check) => format!("update(using = {}, check = {})", sql(using), sql(check)),
+            Rule::Member {
+                column,
+                table: members,
+                key,
+                user,
+            } => {
+                let members = self.table(*members).unwrap();
+                let [key, user] = [key, user].map(|id| &members.column(*id).name);
+                let member = format!(
+                    "{} in {}({key}, {user})",
+                    table.column(*column).name,
+                    members.name
+                );
+                format!("read, member = {member:?}")
+            }
         }];
         if !policy.roles.is_empty() {
             options.push(format!("to = {:?}", policy.roles));
@@ -193,7 +365,21 @@ impl Models {
                 .map(|name| format!("renamed_from = {name:?}")),
         );
         options.extend(column.kind.sql.map(|sql| format!("type = {sql:?}")));
-        options.extend(column.default.map(|default| format!("default = {default:?}")));
+        options.extend(
+            self.default(column)
+                .map(|default| format!("default = {default:?}")),
+        );
+        if let Some(generated) = &column.generated {
+            let sql = match generated {
+                Generated::Call(function, of) => format!(
+                    "{}({})",
+                    self.function(*function).unwrap().name,
+                    ident(&table.column(*of).name)
+                ),
+                Generated::Above(of, number) => format!("{} > {number}", ident(&table.column(*of).name)),
+            };
+            options.push(format!("generated = {sql:?}"));
+        }
         options.extend(column.access.map(ToOwned::to_owned));
         for (flag, word) in [
             (column.identity, "identity"),
@@ -233,13 +419,24 @@ impl Models {
         } else {
             format!("c{}", column.id)
         };
-        let rust = column.kind.rust;
+        let of = column.of.map(|id| format!("E{id}"));
+        let rust = of.as_deref().unwrap_or(column.kind.rust);
         let rust = if column.nullable {
             format!("Option<{rust}>")
         } else {
             rust.to_owned()
         };
         format!("{}    {attribute}{field}: {rust},\n", doc(column.comment, "    "))
+    }
+
+    /// A column's default as SQL.
+    fn default(&self, column: &Column) -> Option<String> {
+        let value = column.default_value.and_then(|id| self.value(id));
+        let called = column.default_call.and_then(|id| self.function(id));
+        value
+            .map(|value| format!("'{}'", value.name.replace('\'', "''")))
+            .or_else(|| called.map(|function| format!("{}('a')", function.name)))
+            .or_else(|| column.default.map(ToOwned::to_owned))
     }
 
     /// A test as SQL. `of` stands before the columns.
@@ -256,6 +453,15 @@ impl Models {
             Test::Filled(id) => format!("{}::text <> ''", column(*id)),
             Test::Above(id, number) => format!("{} > {number}", column(*id)),
             Test::Is(id) => column(*id),
+            Test::Call(function, id) => {
+                format!("{}({})", self.function(*function).unwrap().name, column(*id))
+            }
+            Test::Value(id, value, is) => format!(
+                "{} {} '{}'",
+                column(*id),
+                if *is { "=" } else { "<>" },
+                self.value(*value).unwrap().name.replace('\'', "''")
+            ),
             Test::In(id, of_table, key, inner) => {
                 let Some(of_table) = self.table(*of_table) else {
                     return "true".to_owned();
@@ -278,6 +484,8 @@ impl Models {
 
     /// Takes away what does not hold together any more after a change, such as a policy on a column that is gone.
     pub(crate) fn repair(&mut self) {
+        self.repair_functions();
+        let whole = self.clone();
         // A reference needs a unique column of the same type; one that goes takes nothing else with it.
         let tables: BTreeMap<Id, Table> = self
             .tables
@@ -285,8 +493,9 @@ impl Models {
             .map(|table| (table.id, table.clone()))
             .collect();
         for table in &mut self.tables {
+            table.repair_kinds(&whole);
             table.repair_columns(&tables);
-            table.repair_tests(&tables);
+            table.repair_tests(&tables, &whole);
             table.repair_roles();
         }
         let namespaces: Vec<_> = self
@@ -300,6 +509,66 @@ impl Models {
             let before = namespaces.get(..number - 1).unwrap_or_default();
             !before.contains(&(table.namespace, table.name.clone())) && !table.columns.is_empty()
         });
+        // Tables, indexes and types share their names.
+        let mut taken: BTreeSet<String> = self.tables.iter().map(|table| table.name.clone()).collect();
+        for one in &mut self.enums {
+            if !taken.insert(one.name.clone()) {
+                one.name = format!("enum{}", one.id);
+                taken.insert(one.name.clone());
+            }
+        }
+        for table in &mut self.tables {
+            let id = table.id;
+            for (number, index) in table.indexes.iter_mut().enumerate() {
+                let bare = index.call.is_none() && index.only.is_none();
+                if index
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| !taken.insert(name.clone()))
+                    || index.name.is_none() && !bare
+                {
+                    index.name = Some(format!("ix{id}_{number}"));
+                }
+            }
+        }
+    }
+
+    /// No function calls itself, by whatever way.
+    fn repair_functions(&mut self) {
+        for at in 0..self.functions.len() {
+            let own = self.functions[at].clone();
+            let mut next = own.calls;
+            let mut steps = 0;
+            while let Some(called) = next.and_then(|id| self.function(id)) {
+                steps += 1;
+                if called.id == own.id || called.is_test != own.is_test || steps > self.functions.len() {
+                    break;
+                }
+                next = called.calls;
+            }
+            if next.is_some() {
+                self.functions[at].calls = None;
+            }
+        }
+    }
+}
+
+impl Enum {
+    fn source(&self) -> String {
+        let renamed = |name: &Option<String>| name.as_ref().map(|name| format!("(renamed_from = {name:?})"));
+        let own =
+            renamed(&self.renamed_from).map_or_else(String::new, |option| format!("#[sql_type{option}]\n"));
+        let values = self.values.iter().map(|value| {
+            let from =
+                renamed(&value.renamed_from).map_or_else(String::new, |option| format!("#[value{option}] "));
+            format!("    #[sqlx(rename = {:?})] {from}V{},\n", value.name, value.id)
+        });
+        format!(
+            "#[derive(sqlx::Type, authz::Type)]\n#[sqlx(type_name = {:?})]\n{own}enum E{} {{\n{}}}\n",
+            self.name,
+            self.id,
+            values.collect::<String>()
+        )
     }
 }
 
@@ -323,6 +592,81 @@ impl Table {
         self.primary_key == [id] || self.find(id).is_some_and(|column| column.unique)
     }
 
+    /// What enums, functions and generated columns need.
+    fn repair_kinds(&mut self, models: &Models) {
+        let before = self.clone();
+        for column in &mut self.columns {
+            if column.of.is_some_and(|id| models.enumeration(id).is_none()) {
+                column.of = None;
+            }
+            if column.of.is_some() {
+                (column.kind, column.unique, column.index, column.reference) = (&ENUM, false, false, None);
+                (column.default, column.default_call, column.identity) = (None, None, false);
+            } else if *column.kind == ENUM {
+                column.kind = &KINDS[3];
+            }
+            let values = column.of.and_then(|id| models.enumeration(id));
+            let has = |id: &Id| values.is_some_and(|one| one.values.iter().any(|value| value.id == *id));
+            column.default_value = column.default_value.filter(has);
+            let gives_text = |id: &Id| models.function(*id).is_some_and(|function| !function.is_test);
+            column.default_call = column.default_call.filter(gives_text);
+            if !column.kind.is_text() {
+                column.default_call = None;
+            }
+            if column.default_call.is_some() {
+                column.default = None;
+            }
+            let plain = |id: &Id| {
+                before
+                    .find(*id)
+                    .filter(|other| other.generated.is_none() && other.id != column.id)
+            };
+            let fits = column
+                .generated
+                .as_ref()
+                .is_some_and(|generated| match generated {
+                    Generated::Call(function, id) => {
+                        plain(id).is_some_and(|other| other.kind.is_text())
+                            && models.function(*function).is_some_and(|function| {
+                                if function.is_test {
+                                    column.kind.is_bool()
+                                } else {
+                                    column.kind == &KINDS[3]
+                                }
+                            })
+                    }
+                    Generated::Above(id, _) => {
+                        column.kind.is_bool() && plain(id).is_some_and(|other| other.kind.is_integer())
+                    }
+                });
+            if !fits || before.primary_key.contains(&column.id) || column.of.is_some() {
+                column.generated = None;
+            }
+            if let Some(Generated::Call(_, of) | Generated::Above(of, _)) = column.generated {
+                column.nullable = before.find(of).is_some_and(|of| of.nullable);
+                (column.identity, column.unique, column.access) = (false, false, None);
+                (column.default, column.default_call, column.reference) = (None, None, None);
+            }
+        }
+        let of_enum = |id: &Id| {
+            before
+                .find(*id)
+                .is_some_and(|column| column.of.is_some() || column.generated.is_some())
+        };
+        if self.primary_key.iter().any(of_enum) {
+            self.primary_key.clear();
+        }
+        self.uniques.retain(|ids| !ids.iter().any(of_enum));
+        self.indexes.retain(|index| {
+            index.call.is_none_or(|(function, column)| {
+                models
+                    .function(function)
+                    .is_some_and(|function| !function.is_test)
+                    && before.find(column).is_some_and(|column| column.kind.is_text())
+            })
+        });
+    }
+
     fn repair_columns(&mut self, tables: &BTreeMap<Id, Self>) {
         let columns: BTreeMap<Id, bool> = self
             .columns
@@ -338,9 +682,19 @@ impl Table {
             .retain(|ids| ids.len() > 1 && ids.iter().all(listed) && *ids != self.primary_key);
         self.uniques.sort();
         self.uniques.dedup();
-        self.indexes.retain(|keys| keys.iter().all(|(id, _)| listed(id)));
-        self.indexes.sort();
-        self.indexes.dedup();
+        self.indexes.retain(|index| {
+            index.keys.iter().all(|(id, _)| listed(id)) && (!index.keys.is_empty() || index.call.is_some())
+        });
+        let mut kept: Vec<Index> = Vec::new();
+        for index in self.indexes.drain(..) {
+            if !kept
+                .iter()
+                .any(|other| (&other.keys, &other.call) == (&index.keys, &index.call))
+            {
+                kept.push(index);
+            }
+        }
+        self.indexes = kept;
         let (before, own) = (self.clone(), self.id);
         for column in &mut self.columns {
             if before.primary_key.contains(&column.id) {
@@ -349,7 +703,10 @@ impl Table {
             if before.primary_key == [column.id] {
                 column.unique = false;
             }
-            column.index &= !before.indexes.contains(&vec![(column.id, false)]);
+            column.index &= !before
+                .indexes
+                .iter()
+                .any(|index| index.keys == [(column.id, false)]);
             column.identity &= column.kind.is_integer();
             if column.identity {
                 (column.nullable, column.default) = (false, None);
@@ -371,7 +728,7 @@ impl Table {
                 })
                 .is_some_and(|to| {
                     let integers = to.kind.is_integer() && column.kind.is_integer();
-                    is_plain(&to.name) && (to.kind == column.kind || integers)
+                    is_plain(&to.name) && (to.kind == column.kind || integers) && to.generated.is_none()
                 })
             };
             if !column.reference.as_ref().is_some_and(fits) {
@@ -380,9 +737,10 @@ impl Table {
         }
     }
 
-    fn repair_tests(&mut self, tables: &BTreeMap<Id, Self>) {
+    fn repair_tests(&mut self, tables: &BTreeMap<Id, Self>, models: &Models) {
         let before = self.clone();
-        let fits = |test: &Test| test.fits(&before, tables);
+        let fits = |test: &Test| test.fits(&before, tables, models);
+        self.indexes.retain(|index| index.only.as_ref().is_none_or(fits));
         for column in &mut self.columns {
             let id = column.id;
             column.check = column
@@ -395,6 +753,29 @@ impl Table {
             Rule::Owner(id) => before.find(*id).is_some_and(|column| column.kind.is_text()),
             Rule::Key(_, test) => fits(test),
             Rule::Split(using, check) => fits(using) && fits(check),
+            Rule::Member {
+                column,
+                table,
+                key,
+                user,
+            } => {
+                let members = if *table == before.id {
+                    Some(&before)
+                } else {
+                    tables.get(table)
+                };
+                members.is_some_and(|members| {
+                    let words = |id: &Id| members.find(*id).filter(|column| is_word(&column.name));
+                    let own = before.find(*column).filter(|column| is_word(&column.name));
+                    members.namespace == "public"
+                        && is_word(&members.name)
+                        && !members.disabled
+                        && words(user).is_some_and(|user| user.kind == &KINDS[3] && user.of.is_none())
+                        && words(key).zip(own).is_some_and(|(key, own)| {
+                            key.id != *user && key.kind == own.kind && key.kind.is_integer()
+                        })
+                })
+            }
         });
         let mut names = BTreeSet::new();
         for policy in &mut self.policies {
@@ -442,6 +823,7 @@ impl Column {
 impl Policy {
     pub(crate) fn commands(&self) -> &'static [&'static str] {
         match &self.rule {
+            Rule::Member { .. } => &["select"],
             Rule::Owner(_) | Rule::Key("all", _) => &["select", "insert", "update", "delete"],
             Rule::Key("modify", _) => &["insert", "update", "delete"],
             Rule::Key("insert", _) => &["insert"],
@@ -470,6 +852,8 @@ impl Test {
             | Self::Filled(id)
             | Self::Above(id, _)
             | Self::Is(id)
+            | Self::Call(_, id)
+            | Self::Value(id, ..)
             | Self::In(id, ..) => {
                 vec![*id]
             }
@@ -478,27 +862,38 @@ impl Test {
         }
     }
 
-    fn fits(&self, table: &Table, tables: &BTreeMap<Id, Table>) -> bool {
+    fn fits(&self, table: &Table, tables: &BTreeMap<Id, Table>, models: &Models) -> bool {
         let column = |id: &Id| table.find(*id);
         match self {
             Self::Always | Self::Never => true,
-            Self::Own(id) | Self::Claim(id) | Self::Filled(id) => column(id).is_some(),
+            Self::Filled(id) => column(id).is_some(),
+            // The text of an enum's value is no index key.
+            Self::Own(id) | Self::Claim(id) => column(id).is_some_and(|column| column.of.is_none()),
+            Self::Call(function, id) => {
+                models
+                    .function(*function)
+                    .is_some_and(|function| function.is_test)
+                    && column(id).is_some_and(|column| column.kind.is_text())
+            }
+            Self::Value(id, value, _) => column(id)
+                .and_then(|column| models.enumeration(column.of?))
+                .is_some_and(|one| one.values.iter().any(|other| other.id == *value)),
             Self::Above(id, _) => column(id).is_some_and(|column| column.kind.is_integer()),
             Self::Is(id) => column(id).is_some_and(|column| column.kind.is_bool()),
             Self::In(id, of, key, inner) => {
                 // A policy that reads its own table recurses.
                 *of != table.id
-                    && column(id).is_some()
+                    && column(id).is_some_and(|column| column.of.is_none())
                     && tables
                         .get(of)
-                        .is_some_and(|of| of.find(*key).is_some() && inner.fits(of, tables))
+                        .is_some_and(|of| of.find(*key).is_some() && inner.fits(of, tables, models))
             }
-            Self::And(a, b) => a.fits(table, tables) && b.fits(table, tables),
+            Self::And(a, b) => a.fits(table, tables, models) && b.fits(table, tables, models),
             // What is the same for all rows is refused beside an OR.
             Self::Or(a, b) => [a, b]
                 .iter()
-                .all(|test| !test.columns().is_empty() && test.fits(table, tables)),
-            Self::Not(a) => a.fits(table, tables),
+                .all(|test| !test.columns().is_empty() && test.fits(table, tables, models)),
+            Self::Not(a) => a.fits(table, tables, models),
         }
     }
 }

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use tokio::runtime::Runtime;
 
 use super::change::keeps_rows;
-use super::models::{Models, ident};
+use super::models::{Enum, Models, Value, ident};
 use super::random::Chance;
+use crate::case::{assert_sound, assert_step};
 use crate::database::Database;
 use crate::package::Package;
 
@@ -52,13 +53,25 @@ impl Pair {
         Self { old, new }
     }
 
+    /// A pair that differs in names alone.
+    pub(crate) fn of_names(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let old = chance.models();
+        let new = chance.change_names(&old);
+        Self { old, new }
+    }
+
     pub(crate) fn keeps_rows(&self) -> bool {
         keeps_rows(&self.old, &self.new)
     }
 
-    /// The lines of both sources: what shrinking makes less.
+    /// The length of both sources, and how many lines differ: what shrinking makes less.
     pub(crate) fn size(&self) -> usize {
-        self.old.source().len() + self.new.source().len()
+        let (old, new) = (self.old.shown(), self.new.shown());
+        let differs = new
+            .lines()
+            .filter(|line| !old.lines().any(|other| other == *line));
+        old.len() + new.len() + 1000 * differs.count()
     }
 }
 
@@ -67,9 +80,9 @@ impl fmt::Display for Pair {
         write!(
             f,
             "── old\n{}\n── new{}\n{}",
-            self.old.source(),
+            self.old.shown(),
             if self.keeps_rows() { ", with rows" } else { "" },
-            self.new.source()
+            self.new.shown()
         )
     }
 }
@@ -123,7 +136,7 @@ impl Bench {
     fn there_and_back(&mut self, pair: &Pair, package: &Package, stage: &Cell<&'static str>) {
         stage.set("generate old");
         std::fs::create_dir(package.migrations()).unwrap();
-        package.models(&pair.old.source());
+        pair.old.write(package, &Models::default());
         package.generate_all("old");
         Rc::clone(&self.runtime).block_on(async {
             stage.set("migrate to old");
@@ -136,16 +149,26 @@ impl Bench {
             self.migrated.migrate(package).await;
             let before = dump(&self.migrated);
             stage.set("generate new");
-            package.models(&pair.new.source());
+            pair.new.write(package, &pair.old);
             if !package.generate_all("new").starts_with("nothing to do") {
                 stage.set("generate again");
                 package.assert_settled();
             }
             stage.set("insert rows");
             if pair.keeps_rows() {
-                self.migrated.execute(&rows(&pair.old)).await;
+                self.migrated.execute(&rows(&pair.old, &pair.new)).await;
             }
             stage.set("migrate to new");
+            // Each file of several is undone once, from where it led.
+            let mut steps = vec![(first, before.clone())];
+            let versions = package.versions().await;
+            let later = versions.iter().filter(|version| **version > first).count();
+            for version in versions {
+                if version > first && later > 1 {
+                    self.migrated.migrate_to(package, version).await;
+                    steps.push((version, dump(&self.migrated)));
+                }
+            }
             self.migrated.migrate(package).await;
             let after = dump(&self.migrated);
             stage.set("compare with a fresh database");
@@ -153,11 +176,20 @@ impl Bench {
             same(&after, &dump(&self.fresh));
             self.fresh.clear().await;
             stage.set("rows stay");
+            assert_sound(&mut self.migrated).await;
             if pair.keeps_rows() {
                 self.assert_rows(pair).await;
             }
             stage.set("undo");
-            self.migrated.undo(package, first).await;
+            if steps.len() > 1 {
+                steps.pop();
+            }
+            for (version, expected) in steps.into_iter().rev() {
+                self.migrated.undo(package, version).await;
+                assert_step(&expected, &dump(&self.migrated));
+            }
+            stage.set("the rows after undo");
+            assert_sound(&mut self.migrated).await;
             stage.set("compare after undo");
             same(&before, &dump(&self.migrated));
             stage.set("migrate to new again");
@@ -186,15 +218,17 @@ impl Bench {
 }
 
 /// Two rows for each table, without regard to foreign keys: their values are alike everywhere.
-pub(crate) fn rows(models: &Models) -> String {
+pub(crate) fn rows(models: &Models, new: &Models) -> String {
     let mut sql = String::from("SET session_replication_role = replica;\n");
     for table in &models.tables {
-        let names: Vec<String> = table.columns.iter().map(|column| ident(&column.name)).collect();
+        let columns = || table.columns.iter().filter(|column| column.generated.is_none());
+        let names: Vec<String> = columns().map(|column| ident(&column.name)).collect();
         for row in [0, 1] {
-            let values: Vec<&str> = table
-                .columns
-                .iter()
-                .map(|column| column.kind.values[row])
+            let values: Vec<String> = columns()
+                .map(|column| match column.of.and_then(|id| models.enumeration(id)) {
+                    Some(one) => one.value_that_stays(new),
+                    None => column.kind.values[row].to_owned(),
+                })
                 .collect();
             sql.push_str(&format!(
                 "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({});\n",
@@ -203,21 +237,20 @@ pub(crate) fn rows(models: &Models) -> String {
                 values.join(", ")
             ));
         }
+        for column in columns().filter(|column| column.identity) {
+            sql.push_str(&format!(
+                "SELECT setval(pg_get_serial_sequence('{}', '{}'), 2);\n",
+                table.sql().replace('\'', "''"),
+                column.name.replace('\'', "''")
+            ));
+        }
     }
     sql + "RESET session_replication_role"
 }
 
 /// A dump in which the order of columns does not count: one that comes back stands last.
 fn dump(database: &Database) -> Vec<String> {
-    let sorted = |statement: String| {
-        if !statement.starts_with("CREATE TABLE") {
-            return statement;
-        }
-        let mut lines: Vec<&str> = statement.lines().map(|line| line.trim_end_matches(',')).collect();
-        lines.sort_unstable();
-        lines.join("\n")
-    };
-    database.dump().into_iter().map(sorted).collect()
+    database.dump_unordered()
 }
 
 #[track_caller]
@@ -234,6 +267,30 @@ fn same(left: &[String], right: &[String]) {
         only(left, right),
         only(right, left)
     );
+}
+
+impl Enum {
+    /// The first value that the new models have too, or the first, as SQL.
+    fn value_that_stays(&self, new: &Models) -> String {
+        let after = new.enumeration(self.id);
+        let stays =
+            |value: &&Value| after.is_none_or(|after| after.values.iter().any(|same| same.id == value.id));
+        let value = self.values.iter().find(stays).unwrap_or(&self.values[0]);
+        format!("'{}'", value.name.replace('\'', "''"))
+    }
+}
+
+impl Models {
+    /// Writes the sources of these models, and removes the functions of others.
+    pub(crate) fn write(&self, package: &Package, former: &Self) {
+        package.models(&self.source());
+        for (path, _) in former.files() {
+            package.remove(&path);
+        }
+        for (path, text) in self.files() {
+            package.file(&path, &text);
+        }
+    }
 }
 
 impl Database {

@@ -3,8 +3,16 @@
 use fastrand::Rng;
 
 use super::kinds::KINDS;
-use super::models::{Column, Id, Models, Policy, Reference, Rule, Table, Test};
+use super::models::{
+    Column, Enum, Function, Generated, Id, Index, Models, Policy, Reference, Rule, Table, Test, Value,
+};
 
+/// Names that tables, enums and indexes share, so that one takes what another leaves.
+const SHARED: &[&str] = &["alpha", "beta", "gamma", "delta", "omega", "sigma"];
+/// Names of functions. What calls and what is called come in any order.
+const FUNCTIONS: &[&str] = &["fa", "fm", "fz", "fb"];
+/// Names of values.
+const VALUES: &[&str] = &["open", "closed", "done", "it's", "Odd Value"];
 /// Names of tables. Those of a program are all different.
 const TABLES: &[&str] = &[
     "notes",
@@ -100,7 +108,13 @@ impl Chance {
 
     pub(crate) fn models(&mut self) -> Models {
         let mut models = Models::default();
-        for _ in 0..self.rng.usize(1..=5) {
+        for _ in 0..self.rng.usize(0..=3) {
+            self.add_function(&mut models);
+        }
+        for _ in 0..self.rng.usize(0..=2) {
+            self.add_enum(&mut models);
+        }
+        for _ in 0..self.rng.usize(1..=4) {
             self.add_table(&mut models);
         }
         // References and policies may point both ways between tables that are all there.
@@ -133,7 +147,7 @@ impl Chance {
             policies: Vec::new(),
         };
         for _ in 0..self.rng.usize(1..=7) {
-            let column = self.column(&table);
+            let column = self.column(models, &table);
             table.columns.push(column);
         }
         table.primary_key = match self.rng.u32(0..6) {
@@ -145,21 +159,104 @@ impl Chance {
             table.uniques.push(self.some_columns(&table, 2));
         }
         if self.one_in(3) {
-            table.indexes.push(self.index(&table));
+            table.indexes.push(self.index(models, &table));
         }
         if self.one_in(4) {
-            table.checks.push(self.row_test(&table));
+            table.checks.push(self.row_test(models, &table));
         }
         models.tables.push(table);
         models.repair();
     }
 
+    pub(crate) fn add_function(&mut self, models: &mut Models) {
+        let taken = |name: &&str| models.functions.iter().any(|function| function.name == *name);
+        let free: Vec<&str> = FUNCTIONS.iter().copied().filter(|name| !taken(name)).collect();
+        let Some(name) = self.pick(&free) else { return };
+        let function = Function {
+            id: self.id(),
+            name: name.to_owned(),
+            is_test: self.rng.bool(),
+            body: self.rng.usize(0..3),
+            parsed: self.rng.bool(),
+            wide: self.one_in(4),
+            varchar: self.one_in(4),
+            calls: self.a_function(models, None),
+        };
+        models.functions.push(function);
+        models.repair();
+    }
+
+    /// A function that there is: one that tests, one that gives text, or whichever.
+    pub(crate) fn a_function(&mut self, models: &Models, is_test: Option<bool>) -> Option<Id> {
+        let functions = models
+            .functions
+            .iter()
+            .filter(|function| is_test.is_none_or(|is| function.is_test == is));
+        let ids: Vec<Id> = functions.map(|function| function.id).collect();
+        self.pick(&ids)
+    }
+
+    pub(crate) fn add_enum(&mut self, models: &mut Models) {
+        let mut one = Enum {
+            id: self.id(),
+            name: self.shared_name(models),
+            renamed_from: None,
+            values: Vec::new(),
+        };
+        for _ in 0..self.rng.usize(1..=3) {
+            self.add_value(&mut one);
+        }
+        models.enums.push(one);
+        models.repair();
+    }
+
+    /// Adds a value at any place, if a name is free.
+    pub(crate) fn add_value(&mut self, one: &mut Enum) -> Option<Id> {
+        let name = self.value_name(one)?;
+        let value = Value {
+            id: self.id(),
+            name,
+            renamed_from: None,
+        };
+        let (id, place) = (value.id, self.rng.usize(0..=one.values.len()));
+        one.values.insert(place, value);
+        Some(id)
+    }
+
+    /// A name that no value of the enum has.
+    pub(crate) fn value_name(&mut self, one: &Enum) -> Option<String> {
+        let taken = |name: &&str| one.values.iter().any(|value| value.name == *name);
+        let free: Vec<&str> = VALUES.iter().copied().filter(|name| !taken(name)).collect();
+        self.pick(&free).map(ToOwned::to_owned)
+    }
+
+    /// A name that no table, enum or index has.
+    pub(crate) fn shared_name(&mut self, models: &Models) -> String {
+        self.free_name(models, SHARED, "other")
+    }
+
     /// A name that no table has.
     pub(crate) fn table_name(&mut self, models: &Models) -> String {
-        let taken = |name: &str| models.tables.iter().any(|table| table.name == name);
-        let free: Vec<&str> = TABLES.iter().copied().filter(|name| !taken(name)).collect();
+        let names = if self.rng.bool() { SHARED } else { TABLES };
+        self.free_name(models, names, "table")
+    }
+
+    fn free_name(&mut self, models: &Models, names: &[&str], else_called: &str) -> String {
+        let indexes = models.tables.iter().flat_map(|table| &table.indexes);
+        let taken: Vec<&String> = models
+            .tables
+            .iter()
+            .map(|table| &table.name)
+            .chain(models.enums.iter().map(|one| &one.name))
+            .chain(indexes.filter_map(|index| index.name.as_ref()))
+            .collect();
+        let free: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !taken.iter().any(|other| other == name))
+            .collect();
         self.pick(&free)
-            .map_or_else(|| format!("table{}", self.id()), ToOwned::to_owned)
+            .map_or_else(|| format!("{else_called}{}", self.id()), ToOwned::to_owned)
     }
 
     /// A name that no column of the table has.
@@ -170,7 +267,7 @@ impl Chance {
             .map_or_else(|| format!("column{}", self.id()), ToOwned::to_owned)
     }
 
-    pub(crate) fn column(&mut self, table: &Table) -> Column {
+    pub(crate) fn column(&mut self, models: &Models, table: &Table) -> Column {
         let common = self.one_in(2);
         let kind = &KINDS[self.rng.usize(0..if common { 7 } else { KINDS.len() })];
         let mut column = Column {
@@ -178,6 +275,10 @@ impl Chance {
             name: self.column_name(table),
             renamed_from: None,
             kind,
+            of: None,
+            generated: None,
+            default_call: None,
+            default_value: None,
             nullable: self.one_in(3),
             identity: self.one_in(4),
             default: self.maybe(3, kind.defaults),
@@ -188,6 +289,13 @@ impl Chance {
             check: None,
             reference: None,
         };
+        if self.one_in(5) {
+            self.take_enum(models, &mut column);
+        } else if self.one_in(6) {
+            self.generate(models, table, &mut column);
+        } else if kind.is_text() && self.one_in(3) {
+            column.default_call = self.a_function(models, Some(false));
+        }
         if self.one_in(6) {
             column.check = Some(if kind.is_integer() {
                 Test::Above(column.id, -1)
@@ -198,17 +306,83 @@ impl Chance {
         column
     }
 
+    /// Gives a column an enum, and perhaps one of its values as the default.
+    pub(crate) fn take_enum(&mut self, models: &Models, column: &mut Column) {
+        let Some(one) = self.rng.choice(&models.enums) else {
+            return;
+        };
+        (column.of, column.generated) = (Some(one.id), None);
+        let values: Vec<Id> = one.values.iter().map(|value| value.id).collect();
+        column.default_value = self.maybe(2, &values);
+    }
+
+    /// Makes a column a generated one over another, of the type that this gives.
+    pub(crate) fn generate(&mut self, models: &Models, table: &Table, column: &mut Column) {
+        let Some(of) = self.rng.choice(&table.columns) else {
+            return;
+        };
+        let function = self.a_function(models, None).and_then(|id| models.function(id));
+        if of.kind.is_integer() {
+            column.generated = Some(Generated::Above(of.id, self.rng.i8(0..3)));
+            column.kind = &KINDS[6];
+        } else if of.kind.is_text()
+            && let Some(function) = function
+        {
+            column.generated = Some(Generated::Call(function.id, of.id));
+            column.kind = &KINDS[if function.is_test { 6 } else { 3 }];
+        }
+        if column.generated.is_some() {
+            column.of = None;
+        }
+    }
+
     pub(crate) fn some_columns(&mut self, table: &Table, count: usize) -> Vec<Id> {
         let ids: Vec<Id> = table.columns.iter().map(|column| column.id).collect();
         self.rng.choose_multiple(ids, count)
     }
 
-    pub(crate) fn index(&mut self, table: &Table) -> Vec<(Id, bool)> {
+    pub(crate) fn index(&mut self, models: &Models, table: &Table) -> Index {
         let count = self.rng.usize(1..=2);
-        self.some_columns(table, count)
+        let keys = self
+            .some_columns(table, count)
             .into_iter()
             .map(|id| (id, self.rng.bool()))
-            .collect()
+            .collect();
+        let column = self.rng.choice(&table.columns).unwrap();
+        let call = self
+            .a_function(models, Some(false))
+            .map(|function| (function, column.id));
+        Index {
+            name: if self.one_in(3) {
+                Some(self.shared_name(models))
+            } else {
+                None
+            },
+            keys,
+            call: if self.one_in(3) { call } else { None },
+            only: if self.one_in(4) {
+                Some(self.stored_test(models, column))
+            } else {
+                None
+            },
+        }
+    }
+
+    /// A condition that does not depend on who asks.
+    fn stored_test(&mut self, models: &Models, column: &Column) -> Test {
+        if let Some(one) = column.of.and_then(|id| models.enumeration(id))
+            && let Some(value) = self.rng.choice(&one.values)
+        {
+            return Test::Value(column.id, value.id, self.rng.bool());
+        }
+        if column.kind.is_integer() {
+            return Test::Above(column.id, self.rng.i8(-1..2));
+        }
+        if column.kind.is_bool() {
+            return Test::Is(column.id);
+        }
+        self.a_function(models, Some(true))
+            .map_or(Test::Always, |function| Test::Call(function, column.id))
     }
 
     /// Lets a column of a table refer to a unique one of its kind, if there are two such.
@@ -250,6 +424,7 @@ impl Chance {
         let rule = match (self.rng.u32(0..8), self.pick(&texts)) {
             (0, Some(id)) => Rule::Owner(id),
             (1, _) => Rule::Split(self.test(models, table, 2), self.test(models, table, 2)),
+            (2, _) => self.member(models, table),
             _ => Rule::Key(self.pick(&keys).unwrap(), self.test(models, table, 2)),
         };
         Policy {
@@ -261,9 +436,39 @@ impl Chance {
         }
     }
 
+    /// That the user is a member of what the row belongs to, if two tables are made for that.
+    fn member(&mut self, models: &Models, table: usize) -> Rule {
+        let mut found = Vec::new();
+        for members in &models.tables {
+            for user in members.columns.iter().filter(|user| user.kind.is_text()) {
+                for key in members.columns.iter().filter(|key| key.kind.is_integer()) {
+                    for own in &models.tables[table].columns {
+                        if own.kind == key.kind {
+                            found.push((own.id, members.id, key.id, user.id));
+                        }
+                    }
+                }
+            }
+        }
+        self.pick(&found)
+            .map_or(Rule::Key("select", Test::Always), |(column, table, key, user)| {
+                Rule::Member {
+                    column,
+                    table,
+                    key,
+                    user,
+                }
+            })
+    }
+
     /// A test that each of our rows passes.
-    pub(crate) fn row_test(&mut self, table: &Table) -> Test {
+    pub(crate) fn row_test(&mut self, models: &Models, table: &Table) -> Test {
         let column = self.rng.choice(&table.columns).unwrap();
+        if column.kind.is_text()
+            && let Some(function) = self.a_function(models, Some(true))
+        {
+            return Test::Call(function, column.id);
+        }
         if column.kind.is_integer() {
             Test::Above(column.id, -1)
         } else {
@@ -282,6 +487,10 @@ impl Chance {
             1 => Test::Never,
             2 | 3 if kind.is_bool() => Test::Is(id),
             2 | 3 if kind.is_integer() => Test::Above(id, self.rng.i8(0..3)),
+            2..=5 if column.of.is_some() || kind.is_text() && !models.functions.is_empty() => {
+                let column = column.clone();
+                self.stored_test(models, &column)
+            }
             4 => Test::Claim(id),
             8 => Test::And(
                 Box::new(self.test(models, table, depth - 1)),

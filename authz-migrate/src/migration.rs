@@ -121,7 +121,7 @@ impl Migration {
         if files.len() > 1 {
             files.retain(|file| !file.up.is_empty() || !file.down.is_empty());
         }
-        let hazards = there.hazards.clone();
+        let hazards = there.hazards;
         let count = files.len();
         let parts = files.into_iter().enumerate().map(|(number, file)| {
             let (mut up_notes, mut down_notes) = (Vec::new(), Vec::new());

@@ -108,26 +108,26 @@ impl Names {
     }
 
     pub(crate) fn column(&self, table: &TableName, column: &Ident) -> Ident {
-        self.part(Object::Column(table.clone(), column.clone()), column)
+        self.part(&Object::Column(table.clone(), column.clone()), column)
     }
 
     pub(crate) fn index(&self, table: &TableName, index: &Ident) -> Ident {
-        self.part(Object::Index(table.clone(), index.clone()), index)
+        self.part(&Object::Index(table.clone(), index.clone()), index)
     }
 
     pub(crate) fn constraint(&self, table: &TableName, constraint: &Ident) -> Ident {
-        self.part(Object::Constraint(table.clone(), constraint.clone()), constraint)
+        self.part(&Object::Constraint(table.clone(), constraint.clone()), constraint)
     }
 
     pub(crate) fn policy(&self, table: &TableName, policy: &Ident) -> Ident {
-        self.part(Object::Policy(table.clone(), policy.clone()), policy)
+        self.part(&Object::Policy(table.clone(), policy.clone()), policy)
     }
 
-    fn part(&self, object: Object, own: &Ident) -> Ident {
+    fn part(&self, object: &Object, own: &Ident) -> Ident {
         if self.names.is_empty() {
             return own.clone();
         }
-        match self.names.get(&object) {
+        match self.names.get(object) {
             Some(Name::Ident(name)) => name.clone(),
             _ => own.clone(),
         }

@@ -202,7 +202,7 @@ pub(crate) fn plan(old: &State, new: &State, mode: Mode) -> Result<Planned, Plan
         builder.nodes_of_all();
         let edges = Edges::of(&mut builder, &mut cut);
         match graph::sort(&mut builder, edges, &mut cut, &mut forced) {
-            graph::Sorted::Order(order) => return Ok(builder.finish(order, &cut)),
+            graph::Sorted::Order(order) => return Ok(builder.finish(&order, &cut)),
             graph::Sorted::Again => {}
             graph::Sorted::Knot(knot) => {
                 let mut names = old.names.clone();

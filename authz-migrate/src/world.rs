@@ -154,6 +154,7 @@ impl Fresh {
 }
 
 /// Gives constraints, indexes and policies the names of their equals in the new table.
+#[expect(clippy::too_many_arguments, reason = "what pairing knows and what it finds")]
 fn name_parts(
     old: &mut Table,
     new: &Table,
@@ -237,6 +238,9 @@ fn name_parts(
     );
 }
 
+/// Whether one item can be the other.
+type Fits<'a, T> = &'a dyn Fn(&T, &T) -> bool;
+
 fn never<T>(_: &T, _: &T) -> bool {
     false
 }
@@ -261,12 +265,12 @@ fn like_index(a: &Index, b: &Index, catalog: &Catalog) -> bool {
 /// content, else one with the same name that it can become. The others get names that nothing has.
 #[expect(clippy::too_many_arguments, reason = "one rule for three kinds of parts")]
 fn rename<T: Clone>(
-    items: &mut Vec<T>,
+    items: &mut [T],
     wanted: &[T],
     name_mut: impl Fn(&mut T) -> &mut Ident,
     name: impl Fn(&T) -> &Ident,
     declared: &BTreeMap<Ident, Ident>,
-    same: [&dyn Fn(&T, &T) -> bool; 2],
+    same: [Fits<'_, T>; 2],
     becomes: impl Fn(&T, &T) -> bool,
     mut remember: impl FnMut(Ident, Ident),
     fresh: &mut Fresh,
@@ -278,7 +282,7 @@ fn rename<T: Clone>(
         taken.insert(to.clone());
     }
     let [same, alike] = same;
-    let rounds: [&dyn Fn(&T, &T) -> bool; 5] = [
+    let rounds: [Fits<'_, T>; 5] = [
         &|item, other| name(item) == name(other) && same(item, other),
         &|item, other| same(item, other),
         &|item, other| name(item) == name(other) && alike(item, other),

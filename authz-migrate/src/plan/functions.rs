@@ -104,14 +104,14 @@ impl Builder<'_> {
                     match user {
                         Object::Policy(..) if direct => return Some(true),
                         Object::Policy(..) => found = Some(false),
+                        // A plain column stands on its type alone.
                         Object::Function(_)
                         | Object::Membership(_)
                         | Object::Claim(_)
-                        | Object::Column(..) => {
-                            // A plain column stands on its type alone.
-                            if seen.insert(user.clone()) {
-                                open.push((user.clone(), false));
-                            }
+                        | Object::Column(..)
+                            if seen.insert(user.clone()) =>
+                        {
+                            open.push((user.clone(), false));
                         }
                         _ => {}
                     }

@@ -254,31 +254,34 @@ impl<'a> Spread<'a> {
                 }
             }
             (Object::Default(..), Harm::Retyped) => {}
-            (Object::Constraint(..), _) => match (before, harm) {
-                (Item::Constraint(constraint), Harm::Stale | Harm::Retyped | Harm::Gone) => {
-                    let steps = match (&constraint.kind, harm) {
-                        (ConstraintKind::Check(_), Harm::Stale) => {
-                            self.harmed.stored.insert(user.clone());
-                            true
-                        }
-                        (ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_), _) => harm != Harm::Stale,
-                        (ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_), Harm::Gone) => {
-                            !matches!(on, Object::NotNull(..))
-                        }
-                        _ => false,
-                    };
-                    if steps {
-                        self.aside(user);
+            (Object::Constraint(..), _) => {
+                let Item::Constraint(constraint) = before else {
+                    return;
+                };
+                let steps = match (&constraint.kind, harm) {
+                    (ConstraintKind::Check(_), Harm::Stale) => {
+                        self.harmed.stored.insert(user.clone());
+                        true
                     }
+                    (ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_), _) => harm != Harm::Stale,
+                    (ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_), Harm::Gone) => {
+                        !matches!(on, Object::NotNull(..))
+                    }
+                    _ => false,
+                };
+                if steps {
+                    self.aside(user);
                 }
-                _ => {}
-            },
+            }
             (Object::Index(..), _) => {
                 let Item::Index(index) = before else { return };
                 let steps = match harm {
                     Harm::Gone => true,
                     Harm::Retyped => reads(index, on),
-                    Harm::Stale => self.harmed.stored.insert(user.clone()) || true,
+                    Harm::Stale => {
+                        self.harmed.stored.insert(user.clone());
+                        true
+                    }
                 };
                 if steps {
                     self.aside(user);
@@ -300,10 +303,8 @@ impl<'a> Spread<'a> {
             (Object::Function(_) | Object::Claim(_) | Object::Membership(_), Harm::Stale) => {
                 self.harm(user.clone(), Harm::Stale);
             }
-            (Object::Function(_) | Object::Claim(_) | Object::Membership(_), _) => {
-                if is_known {
-                    self.aside(user);
-                }
+            (Object::Function(_) | Object::Claim(_) | Object::Membership(_), _) if is_known => {
+                self.aside(user);
             }
             _ => {}
         }

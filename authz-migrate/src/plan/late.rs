@@ -19,7 +19,7 @@ use crate::write::write;
 
 impl Builder<'_> {
     /// Puts the nodes into their order, each in the form that its file asks for.
-    pub(super) fn finish(self, order: Vec<usize>, cut: &Cut) -> Planned {
+    pub(super) fn finish(self, order: &[usize], cut: &Cut) -> Planned {
         let mut nodes: Vec<Node> = order
             .iter()
             .filter_map(|at| self.nodes.get(*at).cloned())

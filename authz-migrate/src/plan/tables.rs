@@ -97,13 +97,25 @@ impl Builder<'_> {
                 self.column_comment(Step::CreateTables, name, column);
             }
             for constraint in &table.constraints {
-                if render::is_foreign_key(constraint) {
+                if let ConstraintKind::ForeignKey(key) = &constraint.kind {
+                    // The rows of the new table are none, but those of an old one may be hidden from who migrates.
+                    let is_old = self.old.schema.tables.contains_key(&key.table)
+                        || self
+                            .new
+                            .schema
+                            .tables
+                            .get(&key.table)
+                            .is_some_and(|table| table.existing);
                     self.add_constraint(
                         Step::CreateForeignKeys,
                         Level::Main,
                         name,
                         constraint,
-                        Validation::Now,
+                        if is_old {
+                            Validation::NowBehindRowSecurity
+                        } else {
+                            Validation::Now
+                        },
                     );
                 } else if self.waits(name, constraint) {
                     self.add_constraint(
@@ -798,11 +810,8 @@ impl Builder<'_> {
             );
         }
         if new.default.is_some() && (retyped || old.default != new.default || aside) {
-            let op = if old.default.is_some() && !(retyped && !in_place) && !aside {
-                Op::Alter
-            } else {
-                Op::Create
-            };
+            let stays = old.default.is_some() && (!retyped || in_place) && !aside;
+            let op = if stays { Op::Alter } else { Op::Create };
             self.push(
                 default,
                 op,

@@ -690,7 +690,7 @@ fn policy_taken_from_a_role() {
 
 #[test]
 fn policy_given_to_a_new_role() {
-    insta::assert_snapshot!(plan(&cases::policy_given_to_a_new_role()), @r"
+    insta::assert_snapshot!(plan(&cases::policy_given_to_a_new_role()), @"
     -- authz-widens: adds the policy notes_select_authz_test_auditor of public.notes
     -- authz-widens: grants SELECT on public.notes to authz_test_auditor
     DO $do$ BEGIN
@@ -710,6 +710,9 @@ fn policy_given_to_a_new_role() {
             GRANT authz_test_auditor TO authenticator;
         END IF;
     EXCEPTION WHEN unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'the role % belongs to another owner of this server, and % may not grant it', E'authz_test_auditor', current_user
+            USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', E'authz_test_auditor', current_user);
     END $do$;
     GRANT USAGE ON SCHEMA auth TO authz_test_auditor;
     GRANT EXECUTE ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() TO authz_test_auditor;

@@ -13,7 +13,7 @@ fn tables(source: &str) -> String {
 
 #[test]
 fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
-    insta::assert_snapshot!(script(&schema(TODOS)).unwrap(), @r"
+    insta::assert_snapshot!(script(&schema(TODOS)).unwrap(), @"
     DO $do$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'anonymous') THEN
             CREATE ROLE anonymous NOLOGIN;
@@ -58,6 +58,9 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
             GRANT anonymous TO authenticator;
         END IF;
     EXCEPTION WHEN unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'the role % belongs to another owner of this server, and % may not grant it', E'anonymous', current_user
+            USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', E'anonymous', current_user);
     END $do$;
 
     DO $do$ BEGIN
@@ -65,6 +68,9 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
             GRANT authenticated TO authenticator;
         END IF;
     EXCEPTION WHEN unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'the role % belongs to another owner of this server, and % may not grant it', E'authenticated', current_user
+            USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', E'authenticated', current_user);
     END $do$;
 
     CREATE SCHEMA auth;

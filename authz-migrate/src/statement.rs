@@ -80,6 +80,12 @@ pub(crate) enum Statement {
     DropFunction(Signature),
     /// A function that looks memberships up, with its owner and its callers.
     CreateMembership(Membership),
+    /// Who may call a function that looks memberships up.
+    MembershipCallers {
+        name: Ident,
+        gains: BTreeSet<Ident>,
+        loses: BTreeSet<Ident>,
+    },
     /// DROP FUNCTION that looks memberships up.
     DropMembership(Ident),
     /// EXECUTE on functions that are written as SQL.

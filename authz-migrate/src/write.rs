@@ -88,6 +88,20 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
         S::ReplaceFunction(function) => one(function.sql.clone()),
         S::DropFunction(signature) => one(format!("DROP FUNCTION {signature}")),
         S::CreateMembership(membership) => create_membership(&names.named_membership(membership, catalog)),
+        S::MembershipCallers { name, gains, loses } => {
+            // The function belongs to the role, and only the owner may grant.
+            let mut sentences = vec![format!("GRANT {MEMBERS_ROLE} TO CURRENT_USER")];
+            if !loses.is_empty() {
+                let roles = render::names(loses);
+                sentences.push(format!("REVOKE ALL ON FUNCTION {MEMBERS}.{name}() FROM {roles}"));
+            }
+            if !gains.is_empty() {
+                let roles = render::names(gains);
+                sentences.push(format!("GRANT EXECUTE ON FUNCTION {MEMBERS}.{name}() TO {roles}"));
+            }
+            sentences.push(format!("REVOKE {MEMBERS_ROLE} FROM CURRENT_USER"));
+            sentences
+        }
         S::DropMembership(name) => one(format!("DROP FUNCTION {MEMBERS}.{name}()")),
         S::GrantExecute { functions, role } => {
             one(format!("GRANT EXECUTE ON FUNCTION {functions} TO {role}"))

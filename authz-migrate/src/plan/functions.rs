@@ -241,7 +241,16 @@ impl Builder<'_> {
                         self.drop_membership(old);
                         self.create_membership(new);
                     } else {
-                        self.callers(&signature(new), &old.roles, &new.roles);
+                        self.push(
+                            Step::Functions,
+                            Op::Alter,
+                            Object::Nobody,
+                            Statement::MembershipCallers {
+                                name: new.name.clone(),
+                                gains: new.roles.difference(&old.roles).cloned().collect(),
+                                loses: old.roles.difference(&new.roles).cloned().collect(),
+                            },
+                        );
                     }
                 }
             }
@@ -287,10 +296,6 @@ impl Builder<'_> {
             Statement::DropMembership(membership.name.clone()),
         );
     }
-}
-
-fn signature(membership: &Membership) -> String {
-    format!("{MEMBERS}.{}()", membership.name)
 }
 
 /// Whether an object is made with its table, or stored in it.

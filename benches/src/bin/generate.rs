@@ -1,4 +1,4 @@
-//! Time and memory of `cargo authz generate` and `check --no-replay` on crates of 100, 300 and 1,000 tables:
+//! Time and memory of `cargo authz generate` and `check --no-replay` on crates of 100, 300, 1,000 and 3,000 tables:
 //! `cargo run --release -p authz-bench --bin generate`.
 //!
 //! Each command runs in a process of its own, so that its peak memory can be read; the time is that of the command in it, with the
@@ -16,7 +16,7 @@ use authz_bench::{median, model};
 use authz_cli::cli::{Cargo, CargoCommand};
 use clap::Parser as _;
 
-const SIZES: [usize; 3] = [100, 300, 1000];
+const SIZES: [usize; 4] = [100, 300, 1000, 3000];
 const RUNS: usize = 5;
 const MODULES: usize = 20;
 

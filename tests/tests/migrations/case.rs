@@ -385,7 +385,7 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
             unreachable!()
         };
         database.undo(package, *version).await;
-        assert_step(expected, &database.dump_unordered());
+        assert_step(&kept(case, expected), &kept(case, &database.dump_unordered()));
     }
     stage.set("look at the rows after undo");
     assert_sound(&mut database).await;
@@ -409,7 +409,18 @@ async fn there_and_back(case: &Case, package: &Package, stage: &Cell<&'static st
     stage.set("undo all");
     database.undo(package, 0).await;
     database.execute("DROP TABLE _sqlx_migrations").await;
-    assert_same("empty, undone", &empty, &database.dump_unordered());
+    assert_same(
+        "empty, undone",
+        &kept(case, &empty),
+        &kept(case, &database.dump_unordered()),
+    );
+}
+
+/// What the way back restores. On a table that was made elsewhere row security stays on: whether it was on before is not
+/// known, and the file says so.
+fn kept(case: &Case, dump: &[String]) -> Vec<String> {
+    let stays = |line: &&String| case.made.is_empty() || !line.ends_with("ROW LEVEL SECURITY");
+    dump.iter().filter(stays).cloned().collect()
 }
 
 /// Asserts that a file was undone: the dump before it, and the one behind its way back.

@@ -3,7 +3,7 @@
 use authz_cli::command::{CommandError, Outcome};
 
 use super::{assert_fine, find};
-use crate::database::{Database, block_on};
+use crate::database::{Database, block_on, execute};
 use crate::package::{Package, TODOS, edit};
 
 #[test]
@@ -151,7 +151,8 @@ fn a_role_of_somebody_else_is_there() {
 fn views_and_functions_with_their_owners_rights_are_named() {
     let package = Package::new(TODOS);
     package.generate("create", &[]);
-    let views = "CREATE VIEW everyones AS SELECT * FROM todos; CREATE MATERIALIZED VIEW numbers AS SELECT count(*) FROM todos; \
+    let views = "CREATE VIEW everyones AS SELECT * FROM todos; ALTER TABLE todos NO FORCE ROW LEVEL SECURITY; \
+                 CREATE MATERIALIZED VIEW numbers AS SELECT count(*) FROM todos; ALTER TABLE todos FORCE ROW LEVEL SECURITY; \
                  CREATE FUNCTION how_many() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$ SELECT count(*) FROM \
                  public.todos $$; CREATE VIEW harmless AS SELECT 1;";
     package.write("29990101000000_views.sql", views);
@@ -169,16 +170,19 @@ fn views_and_functions_with_their_owners_rights_are_named() {
     block_on(async {
         let mut database = Database::new().await;
         database.migrate(&package).await;
-        let arguments = ["drift", "--database-url", &database.url];
-        let ran = std::thread::scope(|scope| scope.spawn(|| package.run(&arguments)).join().unwrap());
-        assert!(
-            ran.err.contains(
-                "warning: view public.everyones: it reads public.todos with the rights of postgres, whom row security does not bind: \
-                 whoever may use it sees every row"
-            ),
-            "{}",
-            ran.whole()
-        );
+        let assert_drift_warns = |expected: &str| {
+            let arguments = ["drift", "--database-url", &database.url];
+            let ran = std::thread::scope(|scope| scope.spawn(|| package.run(&arguments)).join().unwrap());
+            let expected = format!(
+                "warning: view public.everyones: it reads public.todos with the rights of {expected}"
+            );
+            assert!(ran.err.contains(&expected), "{expected}: {}", ran.whole());
+        };
+        assert_drift_warns("own, whom row security binds: it sees no row");
+        execute(&mut database.connection, "ALTER VIEW everyones OWNER TO postgres")
+            .await
+            .unwrap();
+        assert_drift_warns("postgres, whom row security does not bind: whoever may use it sees every row");
     });
     package.write(
         "29990101000000_views.sql",

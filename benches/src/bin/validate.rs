@@ -28,11 +28,7 @@ const ADD: &str = "ALTER TABLE children DROP CONSTRAINT IF EXISTS child_of_paren
 async fn main() -> Result<()> {
     let server = Server::start()?;
     let mut admin = PgConnection::connect(&server.url("postgres")).await?;
-    run(
-        &mut admin,
-        "CREATE ROLE own LOGIN CREATEROLE PASSWORD 'own'",
-    )
-    .await?;
+    run(&mut admin, "CREATE ROLE own LOGIN CREATEROLE PASSWORD 'own'").await?;
     run(&mut admin, "CREATE DATABASE app OWNER own").await?;
     let mut superuser = PgConnection::connect(&server.url("app")).await?;
     run(
@@ -70,15 +66,13 @@ async fn main() -> Result<()> {
     );
 
     run(&mut owner, "ALTER TABLE children DROP CONSTRAINT child_of_parent").await?;
-    run(
-        &mut superuser,
-        "INSERT INTO children VALUES (0, 'u1', 7000000)",
-    )
-    .await?;
+    run(&mut superuser, "INSERT INTO children VALUES (0, 'u1', 7000000)").await?;
     run(&mut owner, ADD).await?;
     let found = run(&mut owner, BY_OWNER).await;
     ensure!(found.is_err(), "an orphan passed");
-    println!("an orphan among 1,000,001 rows is found; reads and writes went on, and no table was locked ACCESS EXCLUSIVE");
+    println!(
+        "an orphan among 1,000,001 rows is found; reads and writes went on, and no table was locked ACCESS EXCLUSIVE"
+    );
     Ok(())
 }
 

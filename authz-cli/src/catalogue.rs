@@ -1,5 +1,5 @@
 //! What a database's catalogue says of its objects, as PostgreSQL itself writes it: the one reader of `check`, `drift` and
-//! `pull`. `objects` gives texts to compare, [`introspect`] the values that models are made of.
+//! `pull`. `objects` gives texts to compare, `introspect` the values that models are made of.
 
 pub(crate) mod introspect;
 mod rights;

@@ -1,7 +1,7 @@
 //! The statements that lead from one state of the database to another, in an order in which each of them can run.
 //!
 //! Each object that comes, goes or changes is a node. What a node needs, makes, drops and calls itself says what comes
-//! before what (`edges`); a sort of that graph is the order (`graph`), and ties are broken by [`Step`], an order that people
+//! before what (`edges`); a sort of that graph is the order (`graph`), and ties are broken by `Step`, an order that people
 //! read well. Nothing is dropped with CASCADE.
 
 mod access;

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::places::Part;
 use crate::renames::Renames;
 use crate::schema::{
-    ClaimFunction, Column, Command, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
+    ClaimFunction, Column, Command, Constraint, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
     Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
 };
 use crate::types;
@@ -182,7 +182,7 @@ impl Declarations {
     #[must_use]
     pub fn check(&self, renames: &Renames, config: &Config) -> Vec<DeclareError> {
         let mut errors = names::clashes(self);
-        errors.extend(names::conflicts(self, renames));
+        errors.extend(names::conflicts(renames));
         let relations = Relations::of(self, config);
         errors.extend(references::mistakes(self, &relations));
         errors.extend(expressions::mistakes(self, config, &relations));
@@ -263,6 +263,34 @@ impl Declarations {
 /// The roles whose policies call a function, or one that calls it with their rights.
 fn callers(tables: &BTreeMap<TableName, Table>, functions: &[Function]) -> Vec<BTreeSet<Ident>> {
     let mut roles: Vec<BTreeSet<Ident>> = vec![BTreeSet::new(); functions.len()];
+    for table in tables.values() {
+        // Who writes a row calls what fills and checks it.
+        let columns = table
+            .columns
+            .iter()
+            .flat_map(|column| column.default.iter().chain(&column.generated));
+        let checks = table.constraints.iter().filter_map(Constraint::check);
+        let keys = table
+            .indexes
+            .iter()
+            .flat_map(|index| index.keys.iter().chain(&index.predicate));
+        let calls: BTreeSet<Call> = columns
+            .chain(checks)
+            .chain(keys)
+            .flat_map(Expression::calls)
+            .collect();
+        let writers = || {
+            let grants = table.grants.iter();
+            grants
+                .filter(|grant| matches!(grant.privilege, Command::Insert | Command::Update))
+                .map(|grant| grant.role.clone())
+        };
+        for (function, roles) in functions.iter().zip(&mut roles) {
+            if calls.iter().any(|call| call.is_of(&function.signature.name)) {
+                roles.extend(writers());
+            }
+        }
+    }
     for policy in tables.values().flat_map(|table| &table.policies) {
         let expressions = policy.using.iter().chain(&policy.with_check);
         let calls: BTreeSet<Call> = expressions.flat_map(Expression::calls).collect();

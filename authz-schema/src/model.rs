@@ -24,7 +24,7 @@ use crate::conditions::{Known, NO_ENUMS, mistakes};
 use crate::declare::MembershipUse;
 use crate::declare::references::mistake_in;
 use crate::places::{Part, Places};
-use crate::renames::{Conflict, Renames, conflicts};
+use crate::renames::{Renames, conflict, conflicts};
 use crate::schema::{ConstraintKind, Table, TableName, TypeName};
 use authz_sql::Ident;
 use authz_sql::expression::{Catalog, Expression, Place};
@@ -175,7 +175,7 @@ fn read(input: &syn::DeriveInput, types: &Types, errors: &mut Errors) -> Option<
     places.extend(made.places);
     refuse_references_to_itself(&table, whole, &places, errors);
     places.extend(rules.places);
-    refuse_renames(&columns, &rules.renamed, &table, errors);
+    refuse_renames(&columns, &rules.renamed, errors);
     for column in &columns {
         places.extend(column.places.clone());
     }
@@ -233,22 +233,15 @@ fn differs(text: &syn::LitStr, same: bool, errors: &mut Errors) -> bool {
 /// Refuses renames inside of one table or type (today's and former name, and where it stands) that cannot all be.
 fn refuse_conflicts<N: PartialEq>(
     renamed: &[(N, N, Span)],
-    declared: &[N],
     kind: &str,
     text: impl Fn(&N) -> &str,
     errors: &mut Errors,
 ) {
     let pairs: Vec<(&N, &N)> = renamed.iter().map(|(today, former, _)| (today, former)).collect();
-    for (number, conflict) in conflicts(&pairs, |name| declared.contains(name)) {
-        let Some((_, former, span)) = renamed.get(number) else {
-            continue;
-        };
-        let first = match conflict {
-            Conflict::Twice { first } => pairs.get(first).map_or("", |(today, _)| text(today)),
-            Conflict::StillDeclared => "",
-        };
-        let (what, advice) = conflict.message(kind, text(former), first);
-        errors.add(*span, format!("{what}; {advice}"));
+    for (number, first) in conflicts(&pairs) {
+        if let (Some((_, former, span)), Some((first, _))) = (renamed.get(number), pairs.get(first)) {
+            errors.add(*span, conflict(kind, text(former), text(first)));
+        }
     }
 }
 
@@ -268,10 +261,8 @@ fn refuse_references_to_itself(table: &Table, whole: bool, places: &Places, erro
 fn refuse_renames(
     columns: &[ColumnModel],
     policies: &[(Ident, Ident, Span)],
-    table: &Table,
     errors: &mut Errors,
 ) {
-    let names: Vec<Ident> = columns.iter().map(|model| model.column.name.clone()).collect();
     let renamed: Vec<(Ident, Ident, Span)> = columns
         .iter()
         .filter_map(|model| {
@@ -279,9 +270,8 @@ fn refuse_renames(
             Some((model.column.name.clone(), former, span))
         })
         .collect();
-    refuse_conflicts(&renamed, &names, "column", Ident::as_str, errors);
-    let names: Vec<Ident> = table.policies.iter().map(|policy| policy.name.clone()).collect();
-    refuse_conflicts(policies, &names, "policy", Ident::as_str, errors);
+    refuse_conflicts(&renamed, "column", Ident::as_str, errors);
+    refuse_conflicts(policies, "policy", Ident::as_str, errors);
 }
 
 fn renames(

@@ -62,48 +62,19 @@ impl Renames {
     }
 }
 
-/// Renames that cannot all be, by their number in `renamed` (today's and former names): two of one former name, and one
-/// from a name that is still declared and not itself renamed. A chain (`a` from `b`, `b` from `c`) and a swap are none.
-pub(crate) fn conflicts<N: PartialEq>(
-    renamed: &[(&N, &N)],
-    is_declared: impl Fn(&N) -> bool,
-) -> Vec<(usize, Conflict)> {
+/// Renames that cannot all be, by their number in `renamed` (today's and former names): the second and later ones of one
+/// former name, each with the number of the first. Chains (`a` from `b`, `b` from `c`) and swaps are none, and neither is a
+/// former name that something new has.
+pub(crate) fn conflicts<N: PartialEq>(renamed: &[(&N, &N)]) -> Vec<(usize, usize)> {
     let mut conflicts = Vec::new();
     for (number, (_, former)) in renamed.iter().enumerate() {
         let earlier = renamed.iter().take(number).position(|(_, other)| other == former);
-        if let Some(first) = earlier {
-            conflicts.push((number, Conflict::Twice { first }));
-        } else if is_declared(former) && !renamed.iter().any(|(today, _)| today == former) {
-            conflicts.push((number, Conflict::StillDeclared));
-        }
+        conflicts.extend(earlier.map(|first| (number, first)));
     }
     conflicts
 }
 
-/// Why a rename cannot be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Conflict {
-    /// Another one, of this number, has the same former name.
-    Twice {
-        /// Its number.
-        first: usize,
-    },
-    /// The former name is today's name of something that was not renamed.
-    StillDeclared,
-}
-
-impl Conflict {
-    /// What is wrong, and what to write.
-    pub(crate) fn message(self, kind: &str, former: &str, first: &str) -> (String, &'static str) {
-        match self {
-            Self::Twice { .. } => (
-                format!("the {kind} `{former}` became `{first}` already"),
-                "only one can be renamed from it",
-            ),
-            Self::StillDeclared => (
-                format!("the {kind} `{former}` is still declared, so that nothing can be renamed from it"),
-                "remove `renamed_from` if that rename is done, or say what that one was called before",
-            ),
-        }
-    }
+/// What is wrong, and what to write.
+pub(crate) fn conflict(kind: &str, former: &str, first: &str) -> String {
+    format!("the {kind} `{former}` became `{first}` already; only one can be renamed from it")
 }

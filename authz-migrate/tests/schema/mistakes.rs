@@ -471,15 +471,8 @@ fn a_rename_inside_of_a_table_or_a_type_that_cannot_be_is_refused() {
         columns(&two),
         ["the column `a` became `b` already; only one can be renamed from it"]
     );
-    let kept = format!("a: i64, {}", renamed("b", "a"));
-    assert_eq!(
-        columns(&kept),
-        [
-            "the column `a` is still declared, so that nothing can be renamed from it; remove `renamed_from` if that \
-             rename is done, or say what that one was called before"
-        ]
-    );
     for fields in [
+        format!("a: i64, {}", renamed("b", "a")),
         [renamed("b", "a"), renamed("c", "b")].concat(),
         [renamed("b", "a"), renamed("a", "b")].concat(),
         [renamed("b", "a"), renamed("c", "d")].concat(),

@@ -11,7 +11,7 @@ use authz_sql::{Ident, QualifiedName};
 use super::{Declarations, DeclareError, Subject};
 use crate::closest::{closest, no_such_column as no_column};
 use crate::places::Part;
-use crate::renames::{self, Conflict, Renames};
+use crate::renames::{self, Renames};
 use crate::schema::{ConstraintKind, Table, TableName, sequence_name};
 
 /// What has a name.
@@ -128,45 +128,27 @@ impl Claims {
 }
 
 /// Renames of tables and of enums that cannot all be. Those inside of one struct are found where it is read.
-pub(super) fn conflicts(declarations: &Declarations, renames: &Renames) -> Vec<DeclareError> {
-    let tables = conflicts_of(
-        &renames.tables,
-        "table",
-        |name| declarations.tables.iter().any(|table| table.name == *name),
-        Subject::Table,
-    );
-    let enums = conflicts_of(
-        &renames.enums,
-        "type",
-        |name| declarations.enums.iter().any(|item| item.name == *name),
-        Subject::Enum,
-    );
+pub(super) fn conflicts(renames: &Renames) -> Vec<DeclareError> {
+    let tables = conflicts_of(&renames.tables, "table", Subject::Table);
+    let enums = conflicts_of(&renames.enums, "type", Subject::Enum);
     tables.into_iter().chain(enums).collect()
 }
 
 fn conflicts_of(
     renamed: &[(QualifiedName, QualifiedName)],
     kind: &str,
-    is_declared: impl Fn(&QualifiedName) -> bool,
     subject: impl Fn(QualifiedName) -> Subject,
 ) -> Vec<DeclareError> {
     let pairs: Vec<_> = renamed.iter().map(|(today, former)| (today, former)).collect();
-    let found = renames::conflicts(&pairs, is_declared).into_iter();
-    let error = |(number, conflict): (usize, Conflict)| {
+    let found = renames::conflicts(&pairs).into_iter();
+    let error = |(number, first): (usize, usize)| {
         let (today, former) = pairs.get(number)?;
-        let (first, other) = match conflict {
-            Conflict::Twice { first } => {
-                let (first, _) = pairs.get(first)?;
-                (first.to_string(), (subject((*first).clone()), Part::FormerName))
-            }
-            Conflict::StillDeclared => (String::new(), (subject((*former).clone()), Part::Name)),
-        };
-        let (what, advice) = conflict.message(kind, &former.to_string(), &first);
+        let (first, _) = pairs.get(first)?;
         Some(DeclareError {
             of: subject((*today).clone()),
             part: Part::FormerName,
-            message: format!("{what}; {advice}"),
-            other: Some(other),
+            message: renames::conflict(kind, &former.to_string(), &first.to_string()),
+            other: Some((subject((*first).clone()), Part::FormerName)),
         })
     };
     found.filter_map(error).collect()

@@ -207,7 +207,7 @@ fn enum_type(
         }
         values.push(value);
     }
-    refuse_conflicts(&former_values, &values, "value", String::as_str, errors);
+    refuse_conflicts(&former_values, "value", String::as_str, errors);
     let former_values = former_values
         .into_iter()
         .map(|(value, former, _)| (name.clone(), value, former));

@@ -207,7 +207,7 @@ fn memberships_are_made_and_unmade_by_an_owner() {
 }
 
 #[test]
-fn a_membership_that_no_model_has_is_an_error_at_the_struct() {
+fn a_membership_that_no_model_has_is_an_error_at_its_attribute() {
     let package = Package::new(&TEAMS.replace("struct TeamMember", "struct Membership"));
     let ran = package.run(&["generate", "create"]);
     assert!(ran.result.is_err(), "{}", ran.whole());
@@ -217,5 +217,5 @@ fn a_membership_that_no_model_has_is_an_error_at_the_struct() {
         "{}",
         ran.whole()
     );
-    assert!(ran.err.contains("lib.rs:6:8"), "{}", ran.whole());
+    assert!(ran.err.contains("lib.rs:5:22"), "{}", ran.whole());
 }

@@ -853,7 +853,7 @@ fn first_time() -> Vec<Case> {
         case("an enum and a table want one name")
             .before("OPEN struct Other { #[column(primary_key)] id: i64 }")
             .after("OPEN struct Other { #[column(primary_key)] id: i64 } ENUM #[sqlx(type_name = \"state\")] enum State { Open, Closed } OPEN #[table(name = \"state\")] struct Note { #[column(primary_key)] id: i64, now: State }")
-            .refused("the name state is taken"),
+            .refused("a table is called public.state already"),
         case("an index and a table want one name")
             .before("OPEN struct Other { #[column(primary_key)] id: i64 }")
             .after("OPEN struct Other { #[column(primary_key)] id: i64 } OPEN #[table(index(id, n, name = \"others\"))] struct Note { #[column(primary_key)] id: i64, n: i64 }")

@@ -313,7 +313,7 @@ fn a_partitioned_table_of_another_migration_has_its_policies_on_the_parent() {
          INSERT INTO parts VALUES ('a', '2024-05-05'), ('b', '2024-06-06')",
     );
     package.write("20200101000000_parts.down.sql", "DROP TABLE parts");
-    package.generate("protect", &[]);
+    package.generate("protect", &["authz-widens"]);
     package.assert_checked();
     block_on(async {
         let mut database = Database::new().await;

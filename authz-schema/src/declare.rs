@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::places::Part;
 use crate::renames::Renames;
 use crate::schema::{
-    ClaimFunction, Column, Command, Constraint, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE, Membership,
-    Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
+    ClaimFunction, Column, Command, Constraint, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE,
+    Membership, Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
 };
 use crate::types;
 use authz_sql::Ident;

@@ -258,11 +258,7 @@ fn refuse_references_to_itself(table: &Table, whole: bool, places: &Places, erro
     }
 }
 
-fn refuse_renames(
-    columns: &[ColumnModel],
-    policies: &[(Ident, Ident, Span)],
-    errors: &mut Errors,
-) {
+fn refuse_renames(columns: &[ColumnModel], policies: &[(Ident, Ident, Span)], errors: &mut Errors) {
     let renamed: Vec<(Ident, Ident, Span)> = columns
         .iter()
         .filter_map(|model| {

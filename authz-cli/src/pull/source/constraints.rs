@@ -168,10 +168,10 @@ fn index_key(table: &Table, key: &Expression) -> String {
         return format!("{}{order}", word(&column.name));
     }
     // The model puts parentheses around it.
-    format!(
-        "{}{order}",
-        draft::text(Expression::unchecked(expression).bare().as_str())
-    )
+    let inner = expression
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    format!("{}{order}", draft::text(inner.unwrap_or(expression)))
 }
 
 fn list(columns: &[Ident]) -> String {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::change::keeps_rows;
 use super::models::{Enum, Models, Value, ident};
 use super::random::Chance;
-use crate::case::{assert_sound, assert_step};
+use crate::case::{assert_sound, assert_step, proven};
 use crate::database::Database;
 use crate::package::Package;
 
@@ -191,7 +191,7 @@ impl Bench {
             stage.set("the rows after undo");
             assert_sound(&mut self.migrated).await;
             stage.set("compare after undo");
-            same(&before, &dump(&self.migrated));
+            same(&before, &proven(&before, &dump(&self.migrated)));
             stage.set("migrate to new again");
             self.migrated.migrate(package).await;
             stage.set("compare after the second time");

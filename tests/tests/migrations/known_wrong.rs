@@ -2,18 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::database::server;
 use crate::{change, consent, order, owner};
 
-/// Those that go wrong from PostgreSQL 16 on, where only who made a role may grant it.
-const KNOWN_WRONG_FROM_16: &[&str] = &["the second owner of a server"];
-
-/// Whether this case goes wrong on the server of this program.
+/// Whether this case goes wrong.
 pub(crate) fn contains(name: &str) -> bool {
-    KNOWN_WRONG.contains(&name) || KNOWN_WRONG_FROM_16.contains(&name) && server().version().major() >= 16
+    KNOWN_WRONG.contains(&name)
 }
 
-/// Those that go wrong everywhere.
+/// Their names.
 const KNOWN_WRONG: &[&str] = &[];
 
 #[test]
@@ -26,7 +22,7 @@ fn each_case_that_is_known_to_be_wrong_is_a_case() {
     names.extend(owner::NAMES);
     let different: BTreeSet<&str> = names.iter().copied().collect();
     assert_eq!(different.len(), names.len(), "two cases have one name");
-    for name in KNOWN_WRONG.iter().chain(KNOWN_WRONG_FROM_16) {
+    for name in KNOWN_WRONG {
         assert!(different.contains(name), "no case is `{name}`");
     }
 }

@@ -13,7 +13,8 @@ fn migrations_run_as_an_ordinary_owner_and_a_hand_written_one_that_needs_more_is
     package.write(
         "29990101000000_who.sql",
         "DO $$ BEGIN IF (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) THEN RAISE 'too strong'; END IF; \
-         END $$; CREATE ROLE helper; CREATE EXTENSION citext;",
+         END $$; CREATE ROLE helper; \
+         DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citext') THEN CREATE EXTENSION citext; END IF; END $$;",
     );
     assert_fine(&package);
     package.write(
@@ -35,7 +36,8 @@ fn migrations_run_as_an_ordinary_owner_and_a_hand_written_one_that_needs_more_is
     assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
     assert!(
         ran.err.contains("29990101000001_strong.sql` ran as a superuser")
-            && ran.err.contains("must be superuser"),
+            // Until PostgreSQL 15, and from 16 on.
+            && (ran.err.contains("must be superuser") || ran.err.contains("permission denied to create role")),
         "{}",
         ran.whole()
     );

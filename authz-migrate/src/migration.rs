@@ -315,7 +315,10 @@ fn unproven(proofs: &[&Node], there: &Planned) -> Vec<Statement> {
         }
     }
     for node in proofs {
-        if let Statement::ProvenNotNull { table, column, check } = &node.statement {
+        if let Statement::ProvenNotNull {
+            table, column, check, ..
+        } = &node.statement
+        {
             back.push(Statement::AddConstraint {
                 table: table.clone(),
                 constraint: crate::plan::not_null_check(check, column),

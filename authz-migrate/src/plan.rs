@@ -37,6 +37,7 @@ use self::edges::Edges;
 use self::graph::Cut;
 use self::harm::Harmed;
 pub(crate) use self::late::{names_at_start, not_null_check};
+pub(crate) use self::renames::{not_null_names, server_name};
 
 /// Where a statement stands among those that could run as well. The order of the variants is the order in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

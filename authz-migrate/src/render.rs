@@ -1,5 +1,7 @@
 //! The SQL of each object: the one place where a schema becomes text. No statement ends in a semicolon here.
 
+use std::collections::BTreeMap;
+
 use authz_schema::schema::{
     Column, Command, Constraint, ConstraintKind, EnumType, ForeignKey, ForeignKeyAction, Grant, Identity,
     Index, Membership, Policy, Table, TableName, TypeName,
@@ -9,8 +11,11 @@ use authz_sql::expression::Expression;
 use authz_sql::{Ident, literal};
 
 /// CREATE TABLE with its columns and all constraints but foreign keys, which may point at tables that come later.
-pub(crate) fn create_table(table: &Table) -> String {
-    let columns = table.columns.iter().map(column);
+pub(crate) fn create_table(table: &Table, not_null: &BTreeMap<Ident, String>) -> String {
+    let columns = table
+        .columns
+        .iter()
+        .map(|item| column(item, not_null.get(&item.name)));
     let own = table
         .constraints
         .iter()
@@ -25,7 +30,9 @@ pub(crate) fn is_foreign_key(constraint: &Constraint) -> bool {
 }
 
 /// The column as it stands in CREATE TABLE and ADD COLUMN.
-pub(crate) fn column(column: &Column) -> String {
+///
+/// `not_null` is the name that its NOT NULL gets from PostgreSQL 18 on, where the server would choose another.
+pub(crate) fn column(column: &Column, not_null: Option<&String>) -> String {
     let mut sql = format!("{} {}", column.name, column.column_type);
     if let Some(identity) = column.identity {
         sql.push(' ');
@@ -42,6 +49,9 @@ pub(crate) fn column(column: &Column) -> String {
         sql.push_str(&default_value(default));
     }
     if column.not_null {
+        if let Some(name) = not_null.and_then(|name| Ident::new(name.as_str()).ok()) {
+            sql.push_str(&format!(" CONSTRAINT {name}"));
+        }
         sql.push_str(" NOT NULL");
     }
     sql
@@ -91,15 +101,17 @@ pub(crate) fn rename_not_null(table: &TableName, columns: &[(Ident, String)]) ->
              old name;\n    \
              new name;\n\
          BEGIN\n    \
-             -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.\n    \
-             FOR old, new IN\n        \
-                 SELECT c.conname, w.name\n        \
-                 FROM (VALUES {}) AS w (column_name, name)\n        \
-                 JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name\n        \
-                 JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]\n        \
-                 WHERE c.contype = 'n' AND c.conrelid = {table}::regclass AND c.conname <> w.name\n    \
-             LOOP\n        \
-                 EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', {table}, old, new);\n    \
+             -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.\n    \
+             FOR step IN 1..2 LOOP\n        \
+                 FOR old, new IN\n            \
+                     SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END\n            \
+                     FROM (VALUES {}) AS w (column_name, name)\n            \
+                     JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name\n            \
+                     JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]\n            \
+                     WHERE c.contype = 'n' AND c.conrelid = {table}::regclass AND c.conname <> w.name\n        \
+                 LOOP\n            \
+                     EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', {table}, old, new);\n        \
+                 END LOOP;\n    \
              END LOOP;\n\
          END $do$",
         wanted.join(", ")

@@ -104,8 +104,12 @@ pub(crate) enum Statement {
     EnableRowSecurity(TableName),
     /// NO FORCE and DISABLE ROW LEVEL SECURITY.
     DisableRowSecurity(TableName),
-    /// ADD COLUMN.
-    AddColumn { table: TableName, column: Column },
+    /// ADD COLUMN; the name of its NOT NULL where the server would choose another.
+    AddColumn {
+        table: TableName,
+        column: Column,
+        not_null: Option<String>,
+    },
     /// DROP COLUMN.
     DropColumn { table: TableName, column: Ident },
     /// TYPE … USING.
@@ -121,8 +125,12 @@ pub(crate) enum Statement {
     SetDefault { table: TableName, column: Column },
     /// DROP DEFAULT.
     DropDefault { table: TableName, column: Ident },
-    /// SET NOT NULL.
-    SetNotNull { table: TableName, column: Ident },
+    /// SET NOT NULL; its name where the server would choose another.
+    SetNotNull {
+        table: TableName,
+        column: Ident,
+        not_null: Option<String>,
+    },
     /// DROP NOT NULL.
     DropNotNull { table: TableName, column: Ident },
     /// ADD GENERATED … AS IDENTITY, which counts from behind the rows.
@@ -158,6 +166,7 @@ pub(crate) enum Statement {
         table: TableName,
         column: Ident,
         check: Ident,
+        not_null: Option<String>,
     },
     /// ADD CONSTRAINT … USING INDEX, in the place of an old key where there is one.
     UseIndex {

@@ -3,11 +3,14 @@
 //! Statements are written in the order in which they run, so that each of them finds every object by the name that it has
 //! at that moment. No text ends in a semicolon here.
 
+use std::collections::BTreeMap;
+
 use authz_schema::schema::{Constraint, ConstraintKind, MEMBERS_ROLE, Membership, Table, TableName};
 use authz_sql::{Ident, MEMBERS, QualifiedName, literal};
 
 use crate::names::{Name, Names};
 use crate::object::Object;
+use crate::plan::{not_null_names, server_name};
 use crate::statement::{Statement, Validation, ValuePlace};
 use crate::texts::Catalog;
 use crate::{auth, claims, render};
@@ -115,7 +118,9 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             folded
                 .constraints
                 .retain(|constraint| constraints.contains(&constraint.name));
-            one(render::create_table(&names.named_table(&folded, catalog)))
+            let named = names.named_table(&folded, catalog);
+            let not_null = explicit_not_null(&named);
+            one(render::create_table(&named, &not_null))
         }
         S::DropTable(table) => one(format!("DROP TABLE {}", names.table(table))),
         S::EnableRowSecurity(table) => vec![
@@ -126,9 +131,17 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             alter(table, "NO FORCE ROW LEVEL SECURITY"),
             alter(table, "DISABLE ROW LEVEL SECURITY"),
         ],
-        S::AddColumn { table, column } => {
+        S::AddColumn {
+            table,
+            column,
+            not_null,
+        } => {
             let column = names.named_column(table, column, catalog);
-            one(alter(table, &format!("ADD COLUMN {}", render::column(&column))))
+            let not_null = not_null.as_ref();
+            one(alter(
+                table,
+                &format!("ADD COLUMN {}", render::column(&column, not_null)),
+            ))
         }
         S::DropColumn { table, column } => {
             let column = names.column(table, column);
@@ -164,7 +177,15 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             one(column(table, &new.name, &format!("SET DEFAULT {default}")))
         }
         S::DropDefault { table, column: name } => one(column(table, name, "DROP DEFAULT")),
-        S::SetNotNull { table, column: name } => one(column(table, name, "SET NOT NULL")),
+        S::SetNotNull {
+            table,
+            column: name,
+            not_null,
+        } => {
+            let mut sentences = vec![column(table, name, "SET NOT NULL")];
+            sentences.extend(named_not_null(table, name, not_null.as_ref(), names));
+            sentences
+        }
         S::DropNotNull { table, column: name } => one(column(table, name, "DROP NOT NULL")),
         S::AddIdentity {
             table,
@@ -220,10 +241,15 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             table,
             column: name,
             check,
-        } => vec![
-            column(table, name, "SET NOT NULL"),
-            alter(table, &format!("DROP CONSTRAINT {check}")),
-        ],
+            not_null,
+        } => {
+            let mut sentences = vec![
+                column(table, name, "SET NOT NULL"),
+                alter(table, &format!("DROP CONSTRAINT {check}")),
+            ];
+            sentences.extend(named_not_null(table, name, not_null.as_ref(), names));
+            sentences
+        }
         S::UseIndex {
             table,
             old,
@@ -310,6 +336,19 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             not_null,
         } => follow_names(table, sequences, not_null, names),
     }
+}
+
+/// Gives a NOT NULL that is set its name where the server has chosen another.
+fn named_not_null(table: &TableName, column: &Ident, name: Option<&String>, names: &Names) -> Option<String> {
+    let wanted = (names.column(table, column), name?.clone());
+    Some(render::rename_not_null(&names.table(table), &[wanted]))
+}
+
+/// The names of NOT NULL that the server would choose otherwise, since two of them are the same once they are cut.
+fn explicit_not_null(table: &Table) -> BTreeMap<Ident, String> {
+    let mut wanted = not_null_names(table, &Names::default());
+    wanted.retain(|column, name| *name != server_name(&table.name.name, column, "not_null"));
+    wanted
 }
 
 /// An object as COMMENT ON names it.

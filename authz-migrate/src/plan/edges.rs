@@ -95,6 +95,7 @@ impl Edges {
         }
         edges.stored(builder, &doing);
         edges.keys(builder, &doing);
+        edges.names_of_parts(builder, &doing);
         edges.access(builder, &doing);
         edges.names(builder, cut);
         edges.list.retain(|(from, to, _)| from != to);
@@ -231,6 +232,38 @@ impl Edges {
                         self.add(alters, creates, Why::Need);
                     }
                 }
+            }
+        }
+    }
+
+    /// What PostgreSQL names after table and column is named once these have their names.
+    fn names_of_parts(&mut self, builder: &Builder<'_>, doing: &Doing) {
+        for (at, node) in builder.nodes.iter().enumerate() {
+            match (&node.statement, &node.object) {
+                (Statement::FollowNames { table, .. }, _) => {
+                    let own = |node: &&(usize, &super::Node)| node.1.object.table() == Some(&table.name);
+                    let nodes: Vec<(usize, &super::Node)> = builder.nodes.iter().enumerate().collect();
+                    for (other, part) in nodes.iter().filter(own) {
+                        let is_named = matches!(part.op, Op::Rename | Op::Aside)
+                            && matches!(part.object, Object::Table(_) | Object::Column(..));
+                        let goes = part.op == Op::Drop
+                            && matches!(part.object, Object::Column(..) | Object::NotNull(..));
+                        if is_named || goes {
+                            self.add(*other, at, Why::Need);
+                        }
+                    }
+                }
+                (_, Object::NotNull(table, column) | Object::Identity(table, column))
+                    if node.op == Op::Create =>
+                {
+                    let renames = doing
+                        .of(&Object::Table(table.clone()), Op::Rename)
+                        .chain(doing.of(&Object::Column(table.clone(), column.clone()), Op::Rename));
+                    for renames in renames {
+                        self.add(renames, at, Why::Need);
+                    }
+                }
+                _ => {}
             }
         }
     }

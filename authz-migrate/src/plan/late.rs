@@ -107,7 +107,7 @@ impl Builder<'_> {
                     constraint.name
                 )
             }
-            Statement::SetNotNull { table, column } => {
+            Statement::SetNotNull { table, column, .. } => {
                 format!(
                     "reads all rows of {} for the NOT NULL of {column}",
                     self.new.names.table(table)
@@ -239,8 +239,12 @@ impl Later {
             Statement::AddConstraint {
                 table, constraint, ..
             } => self.key(node, builder, &table, &constraint),
-            Statement::SetNotNull { table, column } => {
-                self.not_null(node, builder, main, &table, &column);
+            Statement::SetNotNull {
+                table,
+                column,
+                not_null,
+            } => {
+                self.not_null(node, builder, main, (&table, &column), not_null);
             }
             _ => self.proofs.push(node),
         }
@@ -304,8 +308,8 @@ impl Later {
         mut node: Node,
         builder: &Builder<'_>,
         main: &mut Vec<Node>,
-        table: &TableName,
-        column: &Ident,
+        (table, column): (&TableName, &Ident),
+        not_null: Option<String>,
     ) {
         let taken: BTreeSet<Ident> = [builder.old, builder.new]
             .iter()
@@ -348,6 +352,7 @@ impl Later {
             table: table.clone(),
             column: column.clone(),
             check,
+            not_null,
         };
         self.proofs.push(node);
     }

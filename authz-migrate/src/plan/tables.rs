@@ -9,6 +9,7 @@ use authz_sql::Ident;
 
 use super::access::Direction;
 use super::columns::{breaks_old_code, is_in_place, keeps_values, may_be_volatile};
+use super::renames::{not_null_names, server_name};
 use super::{Builder, Level, Mode, Op, Step};
 use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
@@ -689,6 +690,17 @@ impl Builder<'_> {
         self.push_column(step, table, column);
     }
 
+    /// The name of a column's NOT NULL where the server would choose another.
+    fn explicit_not_null(&self, table: &TableName, column: &Column) -> Option<String> {
+        let after = self.new.schema.tables.get(table)?;
+        let wanted = not_null_names(after, &self.new.names).remove(&column.name)?;
+        let (table, column) = (
+            self.new.names.table(table).name,
+            self.new.names.column(table, &column.name),
+        );
+        (wanted != server_name(&table, &column, "not_null")).then_some(wanted)
+    }
+
     fn push_column(&mut self, step: Step, table: &TableName, column: &Column) {
         let at = self.push(
             step,
@@ -697,6 +709,7 @@ impl Builder<'_> {
             Statement::AddColumn {
                 table: table.clone(),
                 column: column.clone(),
+                not_null: self.explicit_not_null(table, column),
             },
         );
         let folded = column_parts(table, column);
@@ -828,13 +841,18 @@ impl Builder<'_> {
                 self.hazard(HazardKind::FailsOnRows, format!("sets {table}.{column} NOT NULL"));
                 // A column that is written anew is read by that already.
                 let level = if retyped { Level::Main } else { Level::Prove };
+                let name = self.explicit_not_null(table, new);
                 let (table, column) = place();
                 self.push_at(
                     level,
                     Step::AlterColumns,
                     Op::Create,
                     not_null(),
-                    Statement::SetNotNull { table, column },
+                    Statement::SetNotNull {
+                        table,
+                        column,
+                        not_null: name,
+                    },
                 );
             }
             (true, false) => {

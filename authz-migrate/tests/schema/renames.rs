@@ -32,15 +32,17 @@ fn table_renamed() {
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     ");
@@ -60,15 +62,17 @@ fn table_with_an_identity_renamed() {
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'key', E'memos_key_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'key', E'memos_key_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     ");
@@ -85,15 +89,17 @@ fn table_renamed_that_others_read_and_refer_to() {
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'id', E'groups_id_not_null'), (E'owner', E'groups_owner_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.groups'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.groups', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'id', E'groups_id_not_null'), (E'owner', E'groups_owner_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.groups'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.groups', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     ");
@@ -101,22 +107,24 @@ fn table_renamed_that_others_read_and_refer_to() {
 
 #[test]
 fn column_renamed() {
-    insta::assert_snapshot!(up(&cases::column_renamed()), @r"
+    insta::assert_snapshot!(up(&cases::column_renamed()), @"
     -- breaks-old-code: renames public.notes.title to heading; programs that run meanwhile know the old name
     ALTER TABLE public.notes RENAME COLUMN title TO heading;
     DO $do$ DECLARE
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'heading', E'notes_heading_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.notes'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.notes', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'heading', E'notes_heading_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.notes'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.notes', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     ");
@@ -134,15 +142,17 @@ fn column_renamed_with_all_that_stands_on_it() {
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'group_id', E'notes_group_id_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.notes'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.notes', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'group_id', E'notes_group_id_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.notes'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.notes', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     ");
@@ -163,23 +173,25 @@ fn table_and_column_renamed_and_changed() {
     ALTER POLICY notes_insert_authenticated ON public.memos RENAME TO memos_insert_authenticated;
     ALTER POLICY notes_select_authenticated ON public.memos RENAME TO memos_select_authenticated;
     ALTER POLICY notes_update_authenticated ON public.memos RENAME TO memos_update_authenticated;
+    ALTER TABLE public.memos ALTER COLUMN heading SET DEFAULT 'new';
+    ALTER TABLE public.memos ALTER COLUMN heading DROP NOT NULL;
     DO $do$ DECLARE
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
-    ALTER TABLE public.memos ALTER COLUMN heading SET DEFAULT 'new';
-    ALTER TABLE public.memos ALTER COLUMN heading DROP NOT NULL;
     CREATE POLICY memos_select_authenticated_2 ON public.memos
         FOR SELECT TO authenticated
         USING (heading = 'open');
@@ -224,15 +236,17 @@ fn table_renamed_with_a_new_index_and_without_an_old_one() {
         old name;
         new name;
     BEGIN
-        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column.
-        FOR old, new IN
-            SELECT c.conname, w.name
-            FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null'), (E'title', E'memos_title_not_null'), (E'number', E'memos_number_not_null')) AS w (column_name, name)
-            JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
-            JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
-            WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
-        LOOP
-            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+        -- From PostgreSQL 18 on NOT NULL has a name, which follows those of table and column. Two may exchange theirs.
+        FOR step IN 1..2 LOOP
+            FOR old, new IN
+                SELECT c.conname, CASE step WHEN 1 THEN 'authz_not_null_' || a.attnum ELSE w.name END
+                FROM (VALUES (E'id', E'memos_id_not_null'), (E'user_id', E'memos_user_id_not_null'), (E'title', E'memos_title_not_null'), (E'number', E'memos_number_not_null')) AS w (column_name, name)
+                JOIN pg_catalog.pg_attribute a ON a.attname = w.column_name
+                JOIN pg_catalog.pg_constraint c ON c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum]
+                WHERE c.contype = 'n' AND c.conrelid = E'public.memos'::regclass AND c.conname <> w.name
+            LOOP
+                EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', E'public.memos', old, new);
+            END LOOP;
         END LOOP;
     END $do$;
     -- index_memos_number_idx

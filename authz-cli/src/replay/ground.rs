@@ -64,6 +64,15 @@ impl<'s> Ground<'s> {
             &format!("CREATE DATABASE {name} OWNER {}", self.owner()),
         )
         .await?;
+        // Until PostgreSQL 14 `public` belongs to the superuser; who manages a server gives it to the owner, as later versions do.
+        let mut own = self.admin(name).await?;
+        let gives = format!(
+            "DO $do$ BEGIN IF current_setting('server_version_num')::int < 150000 THEN\n    \
+                 ALTER SCHEMA public OWNER TO {};\n\
+             END IF; END $do$",
+            self.owner()
+        );
+        run(&mut own, &gives).await?;
         let brings = match self.platform {
             Platform::Postgres => None,
             Platform::Neon => Some(include_str!("platform/neon.sql")),

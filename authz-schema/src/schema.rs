@@ -525,27 +525,6 @@ impl Schema {
         usages
     }
 
-    /// Whether a default, a check, a key or a generated column of a table calls a function.
-    #[must_use]
-    pub fn tables_call(&self, function: &Function) -> bool {
-        let name = &function.signature.name;
-        self.tables.values().any(|table| {
-            let columns = table
-                .columns
-                .iter()
-                .flat_map(|column| column.default.iter().chain(&column.generated));
-            let checks = table.constraints.iter().filter_map(Constraint::check);
-            let keys = table
-                .indexes
-                .iter()
-                .flat_map(|index| index.keys.iter().chain(&index.predicate));
-            columns
-                .chain(checks)
-                .chain(keys)
-                .any(|expression| expression.calls().iter().any(|call| call.is_of(name)))
-        })
-    }
-
     /// Whether the role belongs to somebody else.
     #[must_use]
     pub fn is_existing_role(&self, role: &Ident) -> bool {

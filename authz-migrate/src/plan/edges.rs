@@ -96,7 +96,7 @@ impl Edges {
         edges.stored(builder, &doing);
         edges.keys(builder, &doing);
         edges.names_of_parts(builder, &doing);
-        edges.access(builder, &doing);
+        edges.access(builder);
         edges.names(builder, cut);
         edges.list.retain(|(from, to, _)| from != to);
         edges.list.sort();
@@ -238,19 +238,20 @@ impl Edges {
 
     /// What PostgreSQL names after table and column is named once these have their names.
     fn names_of_parts(&mut self, builder: &Builder<'_>, doing: &Doing) {
+        let mut named: BTreeMap<&TableName, Vec<usize>> = BTreeMap::new();
+        for (at, part) in builder.nodes.iter().enumerate() {
+            let is_named = matches!(part.op, Op::Rename | Op::Aside)
+                && matches!(part.object, Object::Table(_) | Object::Column(..));
+            let goes = part.op == Op::Drop && matches!(part.object, Object::Column(..) | Object::NotNull(..));
+            if let Some(table) = part.object.table().filter(|_| is_named || goes) {
+                named.entry(table).or_default().push(at);
+            }
+        }
         for (at, node) in builder.nodes.iter().enumerate() {
             match (&node.statement, &node.object) {
                 (Statement::FollowNames { table, .. }, _) => {
-                    let own = |node: &&(usize, &super::Node)| node.1.object.table() == Some(&table.name);
-                    let nodes: Vec<(usize, &super::Node)> = builder.nodes.iter().enumerate().collect();
-                    for (other, part) in nodes.iter().filter(own) {
-                        let is_named = matches!(part.op, Op::Rename | Op::Aside)
-                            && matches!(part.object, Object::Table(_) | Object::Column(..));
-                        let goes = part.op == Op::Drop
-                            && matches!(part.object, Object::Column(..) | Object::NotNull(..));
-                        if is_named || goes {
-                            self.add(*other, at, Why::Need);
-                        }
+                    for before in named.get(&table.name).into_iter().flatten() {
+                        self.add(*before, at, Why::Need);
                     }
                 }
                 (_, Object::NotNull(table, column) | Object::Identity(table, column))
@@ -309,7 +310,7 @@ impl Edges {
     }
 
     /// Nobody is granted anything on a table before its policies are there.
-    fn access(&mut self, builder: &Builder<'_>, doing: &Doing) {
+    fn access(&mut self, builder: &Builder<'_>) {
         let mut policies: BTreeMap<&TableName, Vec<usize>> = BTreeMap::new();
         for (at, node) in builder.nodes.iter().enumerate() {
             if let Object::Policy(table, _) | Object::RowSecurity(table) = &node.object
@@ -328,7 +329,6 @@ impl Edges {
                     _ => self.add(at, *policy, Why::Wish),
                 }
             }
-            let _ = doing;
         }
     }
 

@@ -391,7 +391,7 @@ pub(crate) fn names_at_start(old: &State, new: &State) -> Names {
 
 impl State {
     /// Whether an object that has a name of its own is there.
-    fn has(&self, object: &Object) -> bool {
+    pub(super) fn has(&self, object: &Object) -> bool {
         let table = |table: &TableName| self.schema.tables.get(table);
         match object {
             Object::Table(name) => table(name).is_some(),

@@ -109,38 +109,7 @@ impl Builder<'_> {
 
     /// Whether an object is there before and after.
     fn is_kept(&self, object: &Object) -> bool {
-        let (old, new) = (&self.old.schema, &self.new.schema);
-        let tables = |table: &TableName| Some((old.tables.get(table)?, new.tables.get(table)?));
-        match object {
-            Object::Table(table) => tables(table).is_some(),
-            Object::Enum(item) => old.enums.contains_key(item) && new.enums.contains_key(item),
-            Object::Value(item, value) => {
-                let has = |schema: &authz_schema::schema::Schema| {
-                    schema
-                        .enums
-                        .get(item)
-                        .is_some_and(|item| item.values.contains(value))
-                };
-                has(old) && has(new)
-            }
-            Object::Column(table, name) => tables(table).is_some_and(|(old, new)| {
-                let has = |table: &Table| table.columns.iter().any(|column| column.name == *name);
-                has(old) && has(new)
-            }),
-            Object::Constraint(table, name) => tables(table).is_some_and(|(old, new)| {
-                let has = |table: &Table| table.constraints.iter().any(|item| item.name == *name);
-                has(old) && has(new)
-            }),
-            Object::Index(table, name) => tables(table).is_some_and(|(old, new)| {
-                let has = |table: &Table| table.indexes.iter().any(|item| item.name == *name);
-                has(old) && has(new)
-            }),
-            Object::Policy(table, name) => tables(table).is_some_and(|(old, new)| {
-                let has = |table: &Table| table.policies.iter().any(|item| item.name == *name);
-                has(old) && has(new)
-            }),
-            _ => false,
-        }
+        self.old.has(object) && self.new.has(object)
     }
 
     /// What a rename does to programs that know the old name.

@@ -4,8 +4,10 @@
 //! security binds like anybody. The superuser writes rows for everybody, and looks.
 
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, Mutex, OnceLock};
+use std::thread;
 
 use authz_migrate::migration::script;
 use authz_schema::schema::Schema;
@@ -29,12 +31,98 @@ pub(crate) struct Database {
     pub(crate) connection: PgConnection,
     /// The owner's.
     pub(crate) owner: PgConnection,
+    place: Place,
 }
 
 /// The server of this program. It ends with the process.
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start().unwrap())
+    // Nothing is replicated from it, so less goes into its log.
+    let start = || {
+        Server::builder()
+            .setting("wal_level", "minimal")
+            .setting("max_wal_senders", "0")
+            // No query here runs long enough to be compiled, and where the estimates say otherwise it takes ten times as long.
+            .setting("jit", "off")
+            .start()
+    };
+    SERVER.get_or_init(|| start().unwrap())
+}
+
+/// The URL of a server without a database.
+fn address(server: &Server) -> String {
+    let url = server.url("postgres");
+    url.rsplit_once('/').unwrap().0.to_owned()
+}
+
+/// Databases that no test uses any more and that are as new, by server and owner. Making one takes ten times as long as clearing one.
+static CLEARED: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+
+/// Clears databases that no test uses any more, one after the other, and removes those of which something is left.
+static LEFT: LazyLock<Sender<Place>> = LazyLock::new(|| {
+    let (sender, left): (_, Receiver<Place>) = channel();
+    let clear_all = move || {
+        for place in left {
+            match block_on(place.clear()) {
+                Ok(true) => CLEARED.lock().unwrap().push(place),
+                // The server of one test alone may have ended meanwhile, and its databases with it.
+                Ok(false) | Err(_) => block_on(place.remove()).unwrap_or_default(),
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("databases that are left".to_owned())
+        .spawn(clear_all)
+        .unwrap();
+    sender
+});
+
+/// Where a database is.
+#[derive(Clone, Default)]
+struct Place {
+    /// The address of its server, with the password of the superuser.
+    server: String,
+    name: String,
+    owner: String,
+    /// What its fingerprint was when it was new.
+    new: String,
+}
+
+impl Place {
+    fn url(&self) -> String {
+        format!("{}/{}", self.server, self.name)
+    }
+
+    /// Drops what the test made. Whether the database is as it was when it was new.
+    async fn clear(&self) -> Result<bool, sqlx::Error> {
+        let mut connection = PgConnection::connect(&self.url()).await?;
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        execute(&mut connection, others).await?;
+        execute(&mut connection, CLEAR).await?;
+        Ok(fingerprint(&mut connection).await? == self.new)
+    }
+
+    async fn remove(&self) -> Result<(), sqlx::Error> {
+        let mut admin = PgConnection::connect(&format!("{}/postgres", self.server)).await?;
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        execute(&mut admin, &sql).await
+    }
+}
+
+/// What drops everything that a test may have made, or most of it.
+const CLEAR: &str = include_str!("database/clear.sql");
+
+async fn fingerprint(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar(include_str!("database/fingerprint.sql"))
+        .fetch_one(connection)
+        .await
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        LEFT.send(std::mem::take(&mut self.place)).unwrap_or_default();
+    }
 }
 
 /// Runs a test's future.
@@ -49,6 +137,14 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 impl Database {
     /// An empty database on the server of this program.
     pub(crate) async fn new() -> Self {
+        let is_here = |place: &Place| place.server == address(server()) && place.owner == OWNER;
+        let cleared = {
+            let mut all = CLEARED.lock().unwrap();
+            all.iter().position(is_here).map(|at| all.swap_remove(at))
+        };
+        if let Some(place) = cleared {
+            return Self::at(place).await;
+        }
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("db{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         Self::on(server(), name).await
@@ -64,25 +160,49 @@ impl Database {
         let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
         let role = format!("CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD '{owner}'");
         execute(&mut admin, &unless_there(&role)).await.unwrap();
-        execute(&mut admin, &format!("CREATE DATABASE {name} OWNER {owner}"))
-            .await
-            .unwrap();
-        let url = server.url(&name);
-        let mut connection = PgConnection::connect(&url).await.unwrap();
+        // Copying files writes each page once; the other way, of PostgreSQL 15 and later, writes it to the log as well.
+        let strategy = if server.version().major() < 15 {
+            ""
+        } else {
+            "STRATEGY file_copy"
+        };
+        let sql = format!("CREATE DATABASE {name} OWNER {owner} {strategy}");
+        execute(&mut admin, &sql).await.unwrap();
+        let mut place = Place {
+            server: address(server),
+            name,
+            owner: owner.to_owned(),
+            new: String::new(),
+        };
+        let mut connection = PgConnection::connect(&place.url()).await.unwrap();
         if server.version().major() < 15 {
             // From 15 on `public` belongs to whoever owns the database.
             let sql = format!("ALTER SCHEMA public OWNER TO {owner}");
             execute(&mut connection, &sql).await.unwrap();
         }
+        place.new = fingerprint(&mut connection).await.unwrap();
+        Self::at(place).await
+    }
+
+    /// Connects to a database that is as new.
+    async fn at(place: Place) -> Self {
+        let url = place.url();
         let options: PgConnectOptions = url.parse().unwrap();
-        let owner = PgConnection::connect_with(&options.username(owner).password(owner))
+        let connection = PgConnection::connect_with(&options).await.unwrap();
+        let owner = PgConnection::connect_with(&options.username(&place.owner).password(&place.owner))
             .await
             .unwrap();
         Self {
             url,
             connection,
             owner,
+            place,
         }
+    }
+
+    /// Drops everything that a schema declares.
+    pub(crate) async fn clear(&mut self) {
+        self.execute(CLEAR).await;
     }
 
     /// An empty database whose migrations the superuser runs.
@@ -198,7 +318,7 @@ impl Database {
             Ok::<_, sqlx::Error>(texts)
         };
         // The caller may be inside of a runtime, where one cannot block.
-        std::thread::scope(|scope| scope.spawn(|| block_on(read())).join())
+        thread::scope(|scope| scope.spawn(|| block_on(read())).join())
             .unwrap()
             .unwrap_or_else(|error| panic!("{error:?}"))
     }

@@ -16,29 +16,11 @@ struct Country { id: i64, code: String }
 
 /// A database of an owner as managed services give one: no superuser, no BYPASSRLS. The owner's connection.
 pub(crate) async fn owned(server: &Server) -> Database {
-    let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
-    let make = "CREATE ROLE own LOGIN CREATEROLE PASSWORD 'own'";
-    crate::database::execute(&mut admin, make).await.unwrap();
-    let make = "CREATE DATABASE app OWNER own";
-    crate::database::execute(&mut admin, make).await.unwrap();
-    let url = format!(
-        "postgres://own:own@{}/app",
-        server
-            .url("app")
-            .split('@')
-            .nth(1)
-            .unwrap()
-            .split('/')
-            .next()
-            .unwrap()
-    );
-    let connection = PgConnection::connect(&url).await.unwrap();
-    let owner = PgConnection::connect(&url).await.unwrap();
-    Database {
-        url,
-        connection,
-        owner,
-    }
+    let mut database = Database::on(server, "app".to_owned()).await;
+    let (_, address) = database.url.split_once('@').unwrap();
+    database.url = format!("postgres://own:own@{address}");
+    database.connection = PgConnection::connect(&database.url).await.unwrap();
+    database
 }
 
 #[track_caller]

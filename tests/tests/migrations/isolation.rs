@@ -19,7 +19,7 @@ use self::notes::{Note, Paragraph};
 use self::organisations::{Project, Session};
 use self::tenancy::{Tenant, User};
 use self::todos::Todo;
-use crate::database::{Database, block_on, server};
+use crate::database::{Database, block_on, server, unless_there};
 use crate::package::{NOTES, ORGANISATIONS, Package, TENANCY, TODOS};
 
 /// A database made by the migrations of a schema, with rows in it, and the application that serves it.
@@ -43,9 +43,9 @@ impl World {
             .unwrap();
         let login = format!("{name}_login");
         database
-            .execute(&format!(
+            .execute(&unless_there(&format!(
                 "CREATE ROLE {login} LOGIN NOINHERIT PASSWORD 'x'; GRANT authenticated, anonymous TO {login}"
-            ))
+            )))
             .await;
         let options: PgConnectOptions = server().url(&name).parse().unwrap();
         let key = SigningKey::es256("k");

@@ -292,10 +292,3 @@ impl Models {
         }
     }
 }
-
-impl Database {
-    /// Drops everything that a schema declares.
-    async fn clear(&mut self) {
-        self.execute(include_str!("clear.sql")).await;
-    }
-}

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use authz_sql::Ident;
 use serde_json::Value;
-use sqlx::postgres::PgPool;
 
 use crate::builder::{Builder, build};
 use crate::claims::Claims;
 use crate::connect::ConnectError;
 use crate::error::{Error, Outage};
 use crate::issuer::Issuer;
-use crate::transaction::Transaction;
+use crate::pool::{self, Pool};
+use crate::transaction::{Bypass, Identity, Transaction};
 use crate::verify::Verifier;
 
 /// Verifies tokens and begins transactions that carry their claims. Cheap to clone; one serves a whole program.
@@ -36,7 +37,10 @@ pub(crate) struct Inner {
     pub(crate) verifier: Verifier,
     pub(crate) roles: Roles,
     /// One for each session role.
-    pub(crate) pools: BTreeMap<Ident, PgPool>,
+    pub(crate) pools: BTreeMap<Ident, Pool>,
+    pub(crate) bypass: Option<Pool>,
+    pub(crate) acquire_timeout: Duration,
+    pub(crate) multiple_statements: bool,
 }
 
 /// The session roles and how one is picked. Names come from here, never from a token.
@@ -45,6 +49,8 @@ pub(crate) struct Roles {
     pub(crate) claim: Option<String>,
     pub(crate) allowed: Vec<Ident>,
     pub(crate) anonymous: Ident,
+    /// Those of programs that have no token.
+    pub(crate) services: Vec<Ident>,
 }
 
 impl Authz {
@@ -137,23 +143,74 @@ impl Authz {
         self.begin_as(&self.inner.roles.anonymous, "").await
     }
 
+    /// Begins a transaction for a program that has no token, such as a worker, a cron job or a webhook: a role of
+    /// [`Builder::service_role`], and no claims. Row security binds it like anybody.
+    ///
+    /// Each call is a tracing event at level INFO.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] for a role that the builder did not allow, [`Error::Unavailable`] when the database is not to be had.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn example(authz: authz::Authz) -> Result<(), Box<dyn std::error::Error>> {
+    /// // In the model: #[rls(read, to = "mailer")]; in the builder: .service_role("mailer")
+    /// let mut tx = authz.service("mailer").await?;
+    /// sqlx::query("SELECT address FROM letters").fetch_all(&mut tx).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn service(&self, role: &str) -> Result<Transaction, Error> {
+        let services = &self.inner.roles.services;
+        let role = services
+            .iter()
+            .find(|allowed| allowed.as_str() == role)
+            .ok_or(Error::Forbidden)?;
+        tracing::info!(%role, "a transaction of a service role begins");
+        self.begin_as(role, "").await
+    }
+
+    /// Begins a transaction over the login of [`Builder::bypass`], for administration. The reason goes into a tracing event at level WARN.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forbidden`] where the builder has no such login, [`Error::Unavailable`] when the database is not to be had.
+    pub async fn bypass(&self, reason: &str) -> Result<Bypass, Error> {
+        let pool = self.inner.bypass.as_ref().ok_or(Error::Forbidden)?;
+        tracing::warn!(reason, "a transaction bypasses the session roles");
+        Bypass::begin(pool, self.inner.acquire_timeout)
+            .await
+            .map_err(|error| Error::Unavailable(Outage::Database(error)))
+    }
+
     /// Closes all connections, after the transactions that run have ended.
     pub async fn close(&self) {
-        futures_util::future::join_all(self.inner.pools.values().map(PgPool::close)).await;
+        let pools = self.inner.pools.values().chain(&self.inner.bypass);
+        futures_util::future::join_all(pools.map(pool::close)).await;
     }
 
     async fn begin_as(&self, role: &Ident, claims: &str) -> Result<Transaction, Error> {
         let unavailable = |error| Error::Unavailable(Outage::Database(error));
         // There is a pool for every role that can be picked.
-        let pool = self
-            .inner
-            .pools
+        let Inner {
+            pools,
+            acquire_timeout,
+            multiple_statements,
+            ..
+        } = &*self.inner;
+        let pool = pools
             .get(role)
             .ok_or_else(|| unavailable(sqlx::Error::PoolClosed))?;
-        Transaction::begin(pool, role, claims).await.map_err(|error| {
-            tracing::warn!(%role, "no transaction could begin");
-            unavailable(error)
-        })
+        let identity = Identity::new(role, claims);
+        Transaction::begin(pool, *acquire_timeout, identity, *multiple_statements)
+            .await
+            .map_err(|error| {
+                tracing::warn!(%role, "no transaction could begin");
+                unavailable(error)
+            })
     }
 }
 
@@ -165,7 +222,10 @@ impl fmt::Debug for Authz {
 
 impl Roles {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ident> {
-        [&self.default, &self.anonymous].into_iter().chain(&self.allowed)
+        [&self.default, &self.anonymous]
+            .into_iter()
+            .chain(&self.allowed)
+            .chain(&self.services)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {

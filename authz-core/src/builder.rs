@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use authz_sql::{ANONYMOUS, AUTHENTICATED, Ident};
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::authz::{Authz, Inner, Roles};
 use crate::connect::{ConnectError, check_login_role};
 use crate::issuer::Issuer;
+use crate::pool;
 use crate::verify::{TrustedIssuer, Verifier};
 
 /// Settings of an [`Authz`]. [`Authz::builder`] makes one; at least one [`issuer`](Self::issuer) is needed.
@@ -25,8 +26,14 @@ pub struct Builder {
     role_claim: Option<String>,
     allowed_roles: Vec<String>,
     anonymous_role: String,
+    service_roles: Vec<String>,
+    /// Nothing where the URL could not be read.
+    bypass: Option<Option<PgConnectOptions>>,
     max_connections: u32,
     acquire_timeout: Duration,
+    statement_timeout: Option<Duration>,
+    idle_in_transaction_timeout: Option<Duration>,
+    multiple_statements: bool,
 }
 
 impl Builder {
@@ -40,8 +47,13 @@ impl Builder {
             role_claim: None,
             allowed_roles: Vec::new(),
             anonymous_role: ANONYMOUS.to_owned(),
+            service_roles: Vec::new(),
+            bypass: None,
             max_connections: 10,
-            acquire_timeout: Duration::from_secs(30),
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: None,
+            idle_in_transaction_timeout: Some(Duration::from_mins(1)),
+            multiple_statements: false,
         }
     }
 
@@ -112,9 +124,55 @@ impl Builder {
         self
     }
 
-    /// How long a request waits for a connection before it gets [`Outage::Database`](crate::Outage::Database). Default 30 s.
+    /// How long a request waits for a connection before it gets [`Outage::Database`](crate::Outage::Database). Default 5 s.
+    ///
+    /// Within this time a server that is just starting is asked again and again.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = timeout;
+        self
+    }
+
+    /// How long a statement may run before the server ends it (`statement_timeout`). Default: as the server has it.
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a transaction may wait for its next statement before the server ends it
+    /// (`idle_in_transaction_session_timeout`). Default 1 min; 0 means for ever.
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_in_transaction_timeout = Some(timeout);
+        self
+    }
+
+    /// Allows several statements in one text without bind values, as `sqlx::raw_sql` sends them. Default: the server refuses them.
+    ///
+    /// # Security
+    ///
+    /// Where user input gets into the text of SQL, what it can do is then whole statements instead of one expression.
+    pub fn allow_multiple_statements(mut self) -> Self {
+        self.multiple_statements = true;
+        self
+    }
+
+    /// Allows [`Authz::service`](crate::Authz::service) with this role, which policies name by `to = "…"`. May be called several times. Default: none.
+    pub fn service_role(mut self, role: impl Into<String>) -> Self {
+        self.service_roles.push(role.into());
+        self
+    }
+
+    /// The URL of a login for [`Authz::bypass`](crate::Authz::bypass): one that may do what the administration has to. Default: none, and `bypass` is refused.
+    ///
+    /// It is connected to when it is first used. What row security lets it see is the server's business: a superuser, a role with
+    /// BYPASSRLS and one that policies name differ.
+    pub fn bypass(mut self, database_url: &str) -> Self {
+        self.bypass = Some(database_url.parse().ok());
+        self
+    }
+
+    /// As [`bypass`](Self::bypass), with options of sqlx, for what a URL cannot say.
+    pub fn bypass_with(mut self, options: PgConnectOptions) -> Self {
+        self.bypass = Some(Some(options));
         self
     }
 
@@ -141,25 +199,61 @@ impl Builder {
     pub async fn connect_with(self, options: PgConnectOptions) -> Result<Authz, ConnectError> {
         let roles = self.roles()?;
         let verifier = self.verifier()?;
-        let options = options.disable_statement_logging();
+        let options = self.with_settings(options);
         check_login_role(&options, &roles.names()).await?;
         verifier.warm_up().await;
-        let pool = PgPoolOptions::new()
-            .max_connections(self.max_connections)
-            .acquire_timeout(self.acquire_timeout)
-            // `Transaction::begin` notices a dead connection itself, one round trip cheaper.
-            .test_before_acquire(false);
-        let pools: BTreeMap<_, _> = roles
+        let open = |options| pool::open(options, self.max_connections).map_err(ConnectError::Database);
+        let pools = roles
             .all()
-            .map(|role| (role.clone(), pool.clone().connect_lazy_with(options.clone())))
-            .collect();
+            .map(|role| Ok((role.clone(), open(options.clone())?)))
+            .collect::<Result<BTreeMap<_, _>, ConnectError>>()?;
+        let bypass = match &self.bypass {
+            None => None,
+            Some(options) => {
+                let options = options.clone().ok_or(ConnectError::Url)?;
+                Some(open(self.with_settings(options))?)
+            }
+        };
         Ok(Authz {
             inner: Arc::new(Inner {
                 verifier,
                 roles,
                 pools,
+                bypass,
+                acquire_timeout: self.acquire_timeout,
+                multiple_statements: self.multiple_statements,
             }),
         })
+    }
+
+    /// Settings that come with the start of each connection, and win over those that a role was given by `ALTER ROLE … SET`.
+    fn with_settings(&self, options: PgConnectOptions) -> PgConnectOptions {
+        let milliseconds = |timeout: Duration| timeout.as_millis().min(i32::MAX as u128).to_string();
+        let mut settings = vec![
+            ("row_security", "on".to_owned()),
+            ("default_transaction_read_only", "off".to_owned()),
+            ("default_transaction_deferrable", "off".to_owned()),
+            // sqlx logs each notice: users' SQL would write into the log.
+            ("client_min_messages", "error".to_owned()),
+        ];
+        let timeouts = [
+            ("statement_timeout", self.statement_timeout),
+            (
+                "idle_in_transaction_session_timeout",
+                self.idle_in_transaction_timeout,
+            ),
+        ];
+        for (name, timeout) in timeouts {
+            settings.extend(timeout.map(|timeout| (name, milliseconds(timeout))));
+        }
+        if cfg!(not(windows)) {
+            // A server that finds its client gone ends the statement, so that a cancelled request does not go on there.
+            settings.push(("client_connection_check_interval", "2000".to_owned()));
+        }
+        // What the caller has set stays.
+        let given = options.get_options().unwrap_or_default().to_owned();
+        settings.retain(|(name, _)| !given.contains(name));
+        options.options(settings).disable_statement_logging()
     }
 
     fn roles(&self) -> Result<Roles, ConnectError> {
@@ -172,6 +266,7 @@ impl Builder {
             claim: self.role_claim.clone(),
             allowed: self.allowed_roles.iter().map(ident).collect::<Result<_, _>>()?,
             anonymous: ident(&self.anonymous_role)?,
+            services: self.service_roles.iter().map(ident).collect::<Result<_, _>>()?,
         })
     }
 

@@ -23,9 +23,9 @@
 //!
 //! # Security
 //!
-//! `connect` refuses a login role that row security does not bind. Between requests nothing of a user remains on a connection: a transaction
-//! whose end the server did not confirm takes its connection with it. What remains open is SQL made from user input: it can do
-//! what the user may do, and set other claims for the rest of its transaction. Bind values; never format them into SQL.
+//! `connect` refuses a login role that row security does not bind. Between requests nothing of a user remains on a connection: it is cleaned and
+//! examined, and closed unless it is as it was. What remains open is SQL made from user input: each query is one statement, and an expression
+//! in it can do what the user may do, and set other claims for the rest of its transaction. Bind values; never format them into SQL.
 //!
 //! # Features
 //!
@@ -40,6 +40,7 @@ mod claims;
 mod connect;
 mod error;
 mod issuer;
+mod pool;
 mod signing;
 mod sql_type;
 mod table;
@@ -57,7 +58,7 @@ pub use crate::issuer::{Issuer, IssuerProblem};
 pub use crate::signing::{SigningError, SigningKey};
 pub use crate::sql_type::SqlType;
 pub use crate::table::Table;
-pub use crate::transaction::{Savepoint, Transaction};
+pub use crate::transaction::{Bypass, Savepoint, Scope, Transaction};
 pub use crate::typed_claims::{ClaimError, TypedClaims};
 pub use authz_derive::{Claims, Table, Type};
 

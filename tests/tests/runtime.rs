@@ -12,6 +12,7 @@ mod runtime {
     mod attacks;
     mod cancellation;
     mod connect;
+    mod hostile;
     mod isolation;
     mod jwks;
     mod outage;

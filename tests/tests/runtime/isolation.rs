@@ -213,8 +213,8 @@ async fn an_authorized_select_takes_four_round_trips() {
         assert_eq!(tasks(&mut tx).await, ["a"]);
         tx.commit().await.unwrap();
     }
-    // BEGIN with role and claims, SELECT, COMMIT; and the ping by which sqlx takes a connection back, after the caller has
-    // gone on. The first request connects and prepares.
+    // BEGIN; role and claims as bind values; SELECT; COMMIT, behind which the connection is cleaned and examined. The first request
+    // connects and prepares.
     let each: Vec<u64> = counts.windows(2).skip(1).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(each, [4; 10]);
 }

@@ -1,7 +1,7 @@
 //! Beginning, ending, failing and giving up: what a careful reader expects.
 
-use authz::{Authz, CommitError, Transaction};
-use futures_util::StreamExt as _;
+use authz::{Authz, CommitError, Scope, Transaction};
+use futures_util::{FutureExt as _, StreamExt as _};
 use sqlx::Executor as _;
 
 use super::setup::{Setup, identity, insert, tasks};
@@ -90,15 +90,87 @@ async fn a_commit_that_a_deferred_constraint_refuses_is_an_error() {
     assert_clean(&setup, &authz).await;
 }
 
+/// Runs text of several statements too, one connection for all.
+async fn start_with_text() -> (Setup, Authz) {
+    let setup = Setup::new().await;
+    let authz = setup
+        .builder()
+        .anonymous_role(setup.database.user())
+        .max_connections(1)
+        .allow_multiple_statements()
+        .connect_with(setup.database.login_options())
+        .await
+        .unwrap();
+    (setup, authz)
+}
+
 #[tokio::test]
-async fn a_transaction_that_sql_has_ended_cannot_be_committed() {
+async fn sql_that_would_end_the_transaction_is_refused_and_spoils_nothing() {
     let (setup, authz) = start().await;
-    for sql in ["COMMIT", "ROLLBACK", "ABORT", "END"] {
+    for sql in [
+        "COMMIT",
+        "COMMIT AND CHAIN",
+        "/* x */ ROLLBACK",
+        ";;abort",
+        "END",
+        "BEGIN",
+        "PREPARE TRANSACTION 'x'",
+        "SAVEPOINT mine",
+        "COPY todos FROM STDIN",
+    ] {
+        let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+        let before = identity(&mut tx).await;
+        let error = tx.execute(sql).await.unwrap_err();
+        assert!(matches!(error, sqlx::Error::Protocol(_)), "{sql}: {error}");
+        assert_eq!(identity(&mut tx).await, before, "{sql}");
+        tx.commit().await.unwrap();
+        assert_clean(&setup, &authz).await;
+    }
+}
+
+#[tokio::test]
+async fn several_statements_in_one_text_are_refused_by_the_server_unless_the_builder_allows_them() {
+    let sql = "SELECT 1; RESET ROLE";
+    let (setup, authz) = start().await;
+    for raw in [false, true] {
+        let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+        let result = if raw {
+            sqlx::raw_sql(sql).execute(&mut tx).await
+        } else {
+            tx.execute(sql).await
+        };
+        let error = result.unwrap_err().into_database_error().unwrap();
+        assert_eq!(error.code().unwrap(), "42601", "{error}");
+        assert!(matches!(tx.commit().await, Err(CommitError::RolledBack)));
+        assert_clean(&setup, &authz).await;
+    }
+    let (setup, authz) = start_with_text().await;
+    let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+    sqlx::raw_sql("SELECT 1; SELECT 2")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_clean(&setup, &authz).await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_text_of_several_statements_has_ended_cannot_be_committed() {
+    let (setup, authz) = start_with_text().await;
+    for sql in [
+        "COMMIT",
+        "ROLLBACK",
+        "ABORT",
+        "END",
+        "COMMIT AND CHAIN",
+        "ROLLBACK AND CHAIN",
+        "COMMIT; BEGIN",
+    ] {
         let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
         insert(&mut tx, "alice", sql).await.unwrap();
         tx.execute(sql).await.unwrap();
         // What follows runs as the login role, without claims: it sees nothing.
-        assert!(insert(&mut tx, "alice", "outside").await.is_err());
+        assert_eq!(identity(&mut tx).await, (setup.database.login(), String::new()));
         assert!(
             matches!(tx.commit().await, Err(CommitError::AlreadyEnded)),
             "{sql}"
@@ -108,32 +180,92 @@ async fn a_transaction_that_sql_has_ended_cannot_be_committed() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_sql_chained_on_loses_its_identity_and_not_its_isolation() {
-    let (setup, authz) = start().await;
+async fn a_copy_that_hides_in_text_is_an_error_at_once_and_keeps_nothing() {
+    let (setup, authz) = start_with_text().await;
     let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
-    tx.execute("COMMIT AND CHAIN").await.unwrap();
-    assert_eq!(identity(&mut tx).await, (setup.database.login(), String::new()));
-    tx.commit().await.unwrap();
+    insert(&mut tx, "alice", "lost").await.unwrap();
+    let text = "CREATE TEMP TABLE mine (n int); COPY mine FROM STDIN";
+    assert!(matches!(tx.execute(text).await, Err(sqlx::Error::Protocol(_))));
+    assert!(tx.execute("SELECT 1").await.is_err());
+    assert!(matches!(tx.commit().await, Err(CommitError::RolledBack)));
     assert_clean(&setup, &authz).await;
 }
 
 #[tokio::test]
-async fn a_nested_begin_in_sql_changes_nothing() {
+async fn what_sqlx_users_write_runs() {
     let (setup, authz) = start().await;
     let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
-    insert(&mut tx, "alice", "inner").await.unwrap();
-    // A warning of PostgreSQL's, no more.
-    tx.execute("BEGIN").await.unwrap();
-    assert_eq!(identity(&mut tx).await.0, setup.database.user());
-    drop(tx);
-    assert_clean(&setup, &authz).await;
-    assert_eq!(
-        setup
-            .database
-            .count("SELECT count(*) FROM todos WHERE task = 'inner'")
-            .await,
-        0
-    );
+    // sqlx's own transactions want `&mut *tx`.
+    let task: String = sqlx::query_scalar("SELECT task FROM todos")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(task, "a");
+    let mut part = tx.savepoint().await.unwrap();
+    let task: String = sqlx::query_scalar("SELECT task FROM todos")
+        .fetch_one(&mut *part)
+        .await
+        .unwrap();
+    assert_eq!(task, "a");
+    part.release().await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_savepoint_that_was_dropped_takes_nothing_along_that_came_after_it() {
+    let (setup, authz) = start().await;
+    let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+    let mut part = tx.savepoint().await.unwrap();
+    insert_in(&mut part, "undone").await;
+    drop(part);
+    insert(&mut tx, "alice", "kept").await.unwrap();
+    let mut part = tx.savepoint().await.unwrap();
+    insert_in(&mut part, "second").await;
+    // Cancelled before it ran, or after: both are the same to what stands before the savepoint.
+    assert!(part.release().now_or_never().is_none());
+    insert(&mut tx, "alice", "last").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+    assert_eq!(tasks(&mut tx).await, ["a", "kept", "last", "second"]);
+}
+
+async fn insert_in(scope: &mut Scope, task: &str) {
+    sqlx::query("INSERT INTO todos (user_id, task) VALUES ('alice', $1)")
+        .bind(task)
+        .execute(scope)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_that_a_migration_made_stale_runs_again_or_fails_once() {
+    let (setup, authz) = start().await;
+    let all = "SELECT * FROM todos";
+    let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+    sqlx::query(all).fetch_all(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    for (column, first) in [("one", true), ("two", false), ("three", true)] {
+        let add = format!("ALTER TABLE todos ADD {column} int");
+        setup.database.execute(&add).await;
+        let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+        if first {
+            // Nothing has happened in the transaction: it is begun anew.
+            let rows = sqlx::query(all).fetch_all(&mut tx).await.unwrap();
+            assert_eq!(rows.len(), 1, "{column}");
+            assert_eq!(identity(&mut tx).await.0, setup.database.user());
+            tx.commit().await.unwrap();
+            continue;
+        }
+        insert(&mut tx, "alice", "lost").await.unwrap();
+        let error = sqlx::query(all).fetch_all(&mut tx).await.unwrap_err();
+        assert_eq!(error.into_database_error().unwrap().code().unwrap(), "0A000");
+        assert!(matches!(tx.commit().await, Err(CommitError::RolledBack)));
+        // Once, and never again on that connection.
+        let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
+        insert(&mut tx, "alice", "undone").await.unwrap();
+        assert_eq!(sqlx::query(all).fetch_all(&mut tx).await.unwrap().len(), 2);
+        tx.rollback().await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -212,9 +344,8 @@ async fn claims_changed_in_a_savepoint_are_restored_when_it_is_undone() {
     let mut tx = authz.begin(&setup.token("alice")).await.unwrap();
     let before = identity(&mut tx).await;
     let mut part = tx.savepoint().await.unwrap();
-    part.execute("SET LOCAL request.jwt.claims = 'x'; RESET ROLE")
-        .await
-        .unwrap();
+    part.execute("SET LOCAL request.jwt.claims = 'x'").await.unwrap();
+    part.execute("RESET ROLE").await.unwrap();
     drop(part);
     assert_eq!(identity(&mut tx).await, before);
 }

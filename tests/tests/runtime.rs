@@ -19,6 +19,7 @@ mod runtime {
     mod providers;
     mod setup;
     mod signatures;
+    mod soak;
     mod transaction;
     mod verify;
     mod wycheproof;

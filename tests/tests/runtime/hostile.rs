@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor as _};
 use super::setup::{Setup, identity, insert, tasks};
 
 /// Text that wants to outlive its transaction. `$login` is the login role.
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     // The encoding in which the next user's claims are read.
     "SET client_encoding = 'LATIN1'",
     "SET client_encoding = 'GBK'; SET backslash_quote = on",

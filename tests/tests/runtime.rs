@@ -16,6 +16,7 @@ mod runtime {
     mod isolation;
     mod jwks;
     mod outage;
+    mod pooler;
     mod providers;
     mod setup;
     mod signatures;

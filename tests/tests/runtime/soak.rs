@@ -181,7 +181,10 @@ async fn under_cancellation_kills_panics_and_hostile_sql_nobody_is_somebody_else
         let numbers = [&counts.leaks, &counts.hangs].map(|number| number.load(Ordering::Relaxed));
         assert_eq!(numbers, [0, 0], "leaks and hangs of a pool of {pool}");
         let most = counts.most_connections.load(Ordering::Relaxed);
-        assert!(most <= u64::from(pool) + 1, "{most} connections of a pool of {pool}");
+        assert!(
+            most <= u64::from(pool) + 1,
+            "{most} connections of a pool of {pool}"
+        );
         let (committed, undone) = (counts.committed.lock().unwrap(), counts.undone.lock().unwrap());
         assert!(!committed.is_empty() && !undone.is_empty());
         let marks: BTreeSet<String> = {

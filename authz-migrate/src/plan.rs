@@ -335,14 +335,18 @@ impl<'a> Builder<'a> {
     fn auth(&mut self) {
         let (old, new) = (&self.old.schema, &self.new.schema);
         match (old.auth, new.auth) {
-            (None, Some(_)) => {
+            (None, Some(version)) => {
                 let roles = new.session_roles.clone();
-                self.push(Step::Auth, Op::Create, Object::Auth, Statement::CreateAuth(roles));
+                let create = Statement::CreateAuth { version, roles };
+                self.push(Step::Auth, Op::Create, Object::Auth, create);
             }
             (Some(_), None) => {
                 self.push(Step::DropAuth, Op::Drop, Object::Auth, Statement::DropAuth);
             }
-            (Some(_), Some(_)) => {
+            (Some(before), Some(after)) => {
+                if before != after {
+                    self.push(Step::Auth, Op::Alter, Object::Auth, Statement::ReplaceAuth(after));
+                }
                 let deltas = self.diff.session_roles.clone();
                 for delta in deltas {
                     match delta {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use authz_schema::schema::{
     Column, Command, Constraint, ConstraintKind, EnumType, ForeignKey, ForeignKeyAction, Grant, Identity,
-    Index, Membership, Policy, Table, TableName, TypeName,
+    Index, Membership, MembershipForm, Policy, Table, TableName, TypeName,
 };
 use authz_sql::MEMBERS;
 use authz_sql::expression::Expression;
@@ -276,9 +276,11 @@ pub(crate) fn rename_value(name: &TypeName, from: &str, to: &str) -> String {
 }
 
 /// A function that gives the groups of the transaction's user. It runs as its owner, whose policy shows it the user's
-/// memberships; its body is parsed when it is created, so that no `search_path` can change what it reads.
+/// memberships. No `search_path` can change what it reads: a body in SQL is parsed when it is created, and one in PL/pgSQL
+/// names the table with its namespace and finds nothing but what is built in.
 pub(crate) fn create_membership(membership: &Membership) -> String {
     let Membership {
+        form,
         name,
         table,
         group,
@@ -292,13 +294,35 @@ pub(crate) fn create_membership(membership: &Membership) -> String {
         .as_ref()
         .map(|condition| format!(" AND {}", in_parentheses(condition)))
         .unwrap_or_default();
-    format!(
-        "CREATE FUNCTION {MEMBERS}.{name}() RETURNS SETOF {group_type} STABLE PARALLEL SAFE\n    \
-             LANGUAGE sql SECURITY DEFINER SET search_path = ''\n\
-         BEGIN ATOMIC\n    \
-             SELECT {group} FROM {table} WHERE {user} = (SELECT {claim}){condition};\n\
-         END"
-    )
+    let (returns, language) = match form {
+        MembershipForm::Rows => (format!("SETOF {group_type}"), "sql"),
+        MembershipForm::Sql => (format!("{group_type}[]"), "sql"),
+        MembershipForm::Plpgsql => (format!("{group_type}[]"), "plpgsql"),
+    };
+    let head = format!(
+        "FUNCTION {MEMBERS}.{name}() RETURNS {returns} STABLE PARALLEL SAFE\n    \
+             LANGUAGE {language} SECURITY DEFINER SET search_path = ''\n"
+    );
+    let query = format!("SELECT {group} FROM {table} WHERE {user} = (SELECT {claim}){condition}");
+    match form {
+        MembershipForm::Rows => format!("CREATE {head}BEGIN ATOMIC\n    {query};\nEND"),
+        MembershipForm::Sql => format!("CREATE {head}BEGIN ATOMIC\n    SELECT ARRAY({query});\nEND"),
+        MembershipForm::Plpgsql => {
+            // PL/pgSQL has a variable of its own, `found`.
+            let body = format!("#variable_conflict use_column\nBEGIN\n    RETURN ARRAY({query});\nEND");
+            let body = if body.contains("$do$") {
+                literal(&body)
+            } else {
+                format!("$do$\n{body} $do$")
+            };
+            format!("CREATE {head}AS {body}")
+        }
+    }
+}
+
+/// The same function with another body.
+pub(crate) fn replace_membership(membership: &Membership) -> String {
+    create_membership(membership).replacen("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
 }
 
 /// GRANT of a privilege.

@@ -44,7 +44,9 @@ pub(crate) enum Statement {
     RevokeSequence { sequence: String, role: Ident },
 
     /// The functions of `auth`.
-    CreateAuth(BTreeSet<Ident>),
+    CreateAuth { version: u32, roles: BTreeSet<Ident> },
+    /// The bodies of another version of the functions of `auth`.
+    ReplaceAuth(u32),
     /// All of `auth`.
     DropAuth,
     /// The functions of `auth`, for one role.
@@ -80,6 +82,8 @@ pub(crate) enum Statement {
     DropFunction(Signature),
     /// A function that looks memberships up, with its owner and its callers.
     CreateMembership(Membership),
+    /// CREATE OR REPLACE of one, for other names of what it reads.
+    ReplaceMembership(Membership),
     /// Who may call a function that looks memberships up.
     MembershipCallers {
         name: Ident,

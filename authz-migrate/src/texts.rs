@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use authz_schema::schema::{Constraint, ConstraintKind, Function, Schema, TableName, TypeName};
+use authz_schema::schema::{
+    Constraint, ConstraintKind, Function, Membership, Policy, Schema, TableName, TypeName,
+};
 use authz_sql::expression::{self, Expression, Replacement};
 use authz_sql::function::{self, BodyKind};
 use authz_sql::{Ident, QualifiedName, Signature};
@@ -126,6 +128,44 @@ fn folds(sql_type: &str) -> bool {
 fn is_doubtful(one: &Expression, other: &Expression, catalog: &Catalog) -> bool {
     let lists = |text: &Expression| text.as_str().to_ascii_uppercase().contains("ARRAY");
     catalog.folds && (lists(one) || lists(other))
+}
+
+/// How policies that call functions which look memberships up say the same with the new functions.
+#[derive(Debug, Default)]
+pub(crate) struct Lookups(Vec<(String, String)>);
+
+impl Lookups {
+    pub(crate) fn of(old: &Schema, new: &Schema) -> Self {
+        let pairs = new.memberships.values().filter_map(|after| {
+            let before = old.memberships.get(&after.name)?;
+            let same_rows = Membership {
+                form: after.form,
+                ..before.clone()
+            };
+            let other = before.form != after.form && same_rows.is_same_function(after);
+            other.then(|| (before.groups(), after.groups()))
+        });
+        Self(pairs.collect())
+    }
+
+    /// The policy with the calls of the new functions.
+    pub(crate) fn renewed(&self, policy: &Policy) -> Policy {
+        let text = |text: &Expression| {
+            let mut text = text.as_str().to_owned();
+            for (from, to) in &self.0 {
+                text = text.replace(from, to);
+            }
+            Expression::unchecked(text)
+        };
+        if self.0.is_empty() {
+            return policy.clone();
+        }
+        Policy {
+            using: policy.using.as_ref().map(text),
+            with_check: policy.with_check.as_ref().map(text),
+            ..policy.clone()
+        }
+    }
 }
 
 /// Whether two texts say the same.

@@ -15,7 +15,7 @@ use authz_sql::{Ident, Signature};
 
 use crate::names::{Name, Names};
 use crate::object::Object;
-use crate::texts::{self, Body, Catalog, Target};
+use crate::texts::{self, Body, Catalog, Lookups, Target};
 
 pub use self::pairs::RenameError;
 use self::pairs::{Paired, pair};
@@ -102,6 +102,7 @@ impl World {
         rewrite.remember(&mut names);
         let mut after = new.clone();
         let catalog = Catalog::of(new);
+        let lookups = Lookups::of(&schema, new);
         for (table, old) in &mut schema.tables {
             if let Some(new) = new.tables.get(table) {
                 name_parts(
@@ -111,6 +112,7 @@ impl World {
                     &mut fresh,
                     &mut names,
                     &catalog,
+                    &lookups,
                     &mut done,
                     &mut errors,
                 );
@@ -162,6 +164,7 @@ fn name_parts(
     fresh: &mut Fresh,
     names: &mut Names,
     catalog: &Catalog,
+    lookups: &Lookups,
     done: &mut Renames,
     errors: &mut Vec<RenameError>,
 ) {
@@ -182,6 +185,7 @@ fn name_parts(
     done.policies
         .extend(declared.map(|(old, new)| (table.clone(), new.clone(), old.clone())));
     let like_policy = |a: &Policy, b: &Policy| {
+        let a = &lookups.renewed(a);
         (a.command, a.restrictive, &a.roles) == (b.command, b.restrictive, &b.roles)
             && texts::same_optional(a.using.as_ref(), b.using.as_ref(), catalog)
             && texts::same_optional(a.with_check.as_ref(), b.with_check.as_ref(), catalog)

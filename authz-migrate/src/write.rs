@@ -44,7 +44,8 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
             one(format!("REVOKE USAGE ON SEQUENCE {sequence} FROM {role}"))
         }
 
-        S::CreateAuth(roles) => auth::create(roles),
+        S::CreateAuth { version, roles } => auth::create(*version, roles),
+        S::ReplaceAuth(version) => auth::replace(*version),
         S::DropAuth => auth::drop(),
         S::GrantAuth(role) => one(auth::grant(role)),
         S::RevokeAuth(role) => one(auth::revoke(role)),
@@ -91,6 +92,11 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
         S::ReplaceFunction(function) => one(function.sql.clone()),
         S::DropFunction(signature) => one(format!("DROP FUNCTION {signature}")),
         S::CreateMembership(membership) => create_membership(&names.named_membership(membership, catalog)),
+        S::ReplaceMembership(membership) => vec![
+            format!("GRANT {MEMBERS_ROLE} TO CURRENT_USER"),
+            render::replace_membership(&names.named_membership(membership, catalog)),
+            format!("REVOKE {MEMBERS_ROLE} FROM CURRENT_USER"),
+        ],
         S::MembershipCallers { name, gains, loses } => {
             // The function belongs to the role, and only the owner may grant.
             let mut sentences = vec![format!("GRANT {MEMBERS_ROLE} TO CURRENT_USER")];

@@ -8,18 +8,18 @@ mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::Config;
+use crate::config::{Config, Platform};
 use crate::places::Part;
 use crate::renames::Renames;
 use crate::schema::{
     ClaimFunction, Column, Command, Constraint, EnumType, Function, Grant, Index, LOGIN_ROLE, MEMBERS_ROLE,
-    Membership, Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
+    Membership, MembershipForm, Policy, Schema, Table, TableName, TypeName, generated_name, is_led_by,
 };
 use crate::types;
 use authz_sql::Ident;
 use authz_sql::expression::{Call, Expression, Target};
 use authz_sql::function::Body;
-use authz_sql::{MEMBERS, QualifiedName};
+use authz_sql::{AUTH, MEMBERS, QualifiedName};
 
 use self::calls::Known;
 use self::references::Relations;
@@ -215,7 +215,13 @@ impl Declarations {
             errors.extend(known.missing(&used.condition, &used.of, &part));
         }
         let enums: BTreeSet<TypeName> = self.enums.iter().map(|item| item.name.clone()).collect();
-        let memberships = memberships(&self.memberships, &mut tables, &enums, &mut errors);
+        let memberships = memberships(
+            &self.memberships,
+            &mut tables,
+            &enums,
+            config.platform,
+            &mut errors,
+        );
         let claims = claims(self.claims, config, &memberships, &mut errors);
         let login_role = config.login_role.clone().or_else(|| Ident::new(LOGIN_ROLE).ok());
         let mut session_roles: BTreeSet<Ident> = config
@@ -386,11 +392,12 @@ fn memberships(
     uses: &[MembershipUse],
     tables: &mut BTreeMap<TableName, Table>,
     enums: &BTreeSet<TypeName>,
+    platform: Platform,
     errors: &mut Vec<DeclareError>,
 ) -> BTreeMap<Ident, Membership> {
     let mut found: BTreeMap<Ident, Membership> = BTreeMap::new();
     for (used, part) in numbered(uses) {
-        match membership(used, tables, enums) {
+        match membership(used, tables, enums, platform) {
             Err(message) => errors.push(DeclareError::new(Subject::Table(used.of.clone()), part, message)),
             Ok(membership) => {
                 if let Some(table) = tables.get_mut(&membership.table) {
@@ -421,6 +428,7 @@ fn membership(
     used: &MembershipUse,
     tables: &BTreeMap<TableName, Table>,
     enums: &BTreeSet<TypeName>,
+    platform: Platform,
 ) -> Result<Membership, String> {
     let table = tables.get(&used.table).ok_or_else(|| {
         let hint = match names::closest_table(&used.table, &tables.keys()) {
@@ -465,7 +473,9 @@ fn membership(
             group.column_type
         ));
     }
+    let form = form(used, table, enums, platform);
     Ok(Membership {
+        form,
         name: Ident::new(used.function()).map_err(|error| error.to_string())?,
         table: used.table.clone(),
         group: used.group.clone(),
@@ -475,6 +485,54 @@ fn membership(
         condition: used.condition.clone(),
         roles: BTreeSet::new(),
     })
+}
+
+/// How the function is written. PL/pgSQL looks names up when it runs, with an empty `search_path`: it finds what is built in, and
+/// what is written with its namespace.
+///
+/// It also asks whether the functions' owner may use the namespaces of what it calls, which the owner of `auth` on a platform
+/// does not grant.
+fn form(
+    used: &MembershipUse,
+    table: &Table,
+    enums: &BTreeSet<TypeName>,
+    platform: Platform,
+) -> MembershipForm {
+    let is_found = |column: &Ident| {
+        let column = table.columns.iter().find(|known| known.name == *column);
+        column.is_some_and(|column| {
+            let name = column.column_type.as_str();
+            let is_known = types::compare(name, name, enums) == Some(true);
+            is_known && types::canonical(name.trim_end_matches("[]")) != "citext"
+        })
+    };
+    let mut columns = used.condition_columns.iter().chain([&used.user]);
+    let is_plain =
+        platform.auth().is_some() && columns.all(is_found) && used.condition.as_ref().is_none_or(is_built_in);
+    if is_plain {
+        MembershipForm::Plpgsql
+    } else {
+        MembershipForm::Sql
+    }
+}
+
+/// Whether a condition names nothing that a `search_path` finds.
+fn is_built_in(condition: &Expression) -> bool {
+    const OPERATORS: &[&str] = &[
+        "=", "<>", "!=", "<", ">", "<=", ">=", "AND", "OR", "NOT", "+", "-",
+    ];
+    let has_type = condition
+        .references(None, &())
+        .iter()
+        .any(|reference| matches!(reference.target, Target::Type(_)));
+    let calls = condition.calls();
+    let mut operations = condition.operations().into_iter();
+    !has_type
+        && calls.iter().all(|call| match &call.namespace {
+            Some(namespace) => namespace.as_str() == AUTH,
+            None => call.name.as_str() == "now",
+        })
+        && operations.all(|operation| OPERATORS.contains(&operation.operator.as_str()))
 }
 
 /// Lets the role that owns the functions read what they read: the memberships of the transaction's user.

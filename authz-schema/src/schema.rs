@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use authz_sql::expression::Expression;
 use authz_sql::function::FunctionText;
-use authz_sql::{Ident, MAX_IDENT_BYTES, QualifiedName, Signature};
+use authz_sql::{Ident, MAX_IDENT_BYTES, MEMBERS, QualifiedName, Signature};
 
 pub use self::claim::ClaimFunction;
 pub use authz_sql::{ANONYMOUS, AUTHENTICATED, LOGIN_ROLE, MEMBERS_ROLE};
@@ -159,6 +159,29 @@ impl From<FunctionText> for Function {
     }
 }
 
+/// How a function that looks memberships up is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MembershipForm {
+    /// In SQL, a row for each group. What migrations of before made.
+    #[default]
+    Rows,
+    /// In PL/pgSQL, an array of the groups. A connection plans it once, where PostgreSQL before version 18 plans a function
+    /// in SQL anew for each query.
+    Plpgsql,
+    /// In SQL, an array of the groups. For conditions that need the `search_path` of who migrates: a body in SQL is parsed
+    /// when it is created.
+    Sql,
+}
+
+impl MembershipForm {
+    /// Whether the function gives a row for each group.
+    #[must_use]
+    pub fn is_rows(&self) -> bool {
+        *self == Self::Rows
+    }
+}
+
 /// A function that gives the groups of the transaction's user from a table of memberships.
 ///
 /// It is made as SECURITY DEFINER, owned by a role that has one policy on that table: the user's own rows. So a policy
@@ -181,6 +204,9 @@ pub struct Membership {
     /// Which memberships count, as an SQL expression over the table's columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Expression>,
+    /// How the function is written, and so how policies call it.
+    #[serde(default, skip_serializing_if = "MembershipForm::is_rows")]
+    pub form: MembershipForm,
     /// The session roles whose policies call it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Ident>,
@@ -533,6 +559,18 @@ impl Schema {
 }
 
 impl Membership {
+    /// What a policy compares the group with: the groups of the user, looked up once a query.
+    #[must_use]
+    pub fn groups(&self) -> String {
+        let Self { name, form, .. } = self;
+        match form {
+            MembershipForm::Rows => format!("ANY (ARRAY(SELECT {MEMBERS}.{name}()))"),
+            MembershipForm::Plpgsql | MembershipForm::Sql => {
+                format!("ANY (coalesce((SELECT {MEMBERS}.{name}())))")
+            }
+        }
+    }
+
     /// Whether both are the same function, whoever may call it.
     #[must_use]
     pub fn is_same_function(&self, other: &Self) -> bool {

@@ -11,7 +11,7 @@ use crate::diff::{Delta, TableDiff};
 use crate::hazard::HazardKind;
 use crate::object::Object;
 use crate::statement::Statement;
-use crate::texts::{Catalog, implies};
+use crate::texts::{Catalog, Lookups, implies};
 
 /// Which way access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,13 @@ impl Builder<'_> {
                 if policy.restrictive { Widens } else { Narrows },
                 format!("drops {what}"),
             ),
-            Delta::Changed(old, new) => policy_change(&what, old, new, &self.new_catalog),
+            Delta::Changed(old, new) => {
+                let old = Lookups::of(&self.old.schema, &self.new.schema).renewed(old);
+                if old == **new {
+                    return;
+                }
+                policy_change(&what, &old, new, &self.new_catalog)
+            }
         };
         self.access_change(direction, message, &what);
     }

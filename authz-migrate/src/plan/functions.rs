@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use authz_schema::schema::{Function, MEMBERS_ROLE, Membership};
+use authz_schema::schema::{Function, MEMBERS_ROLE, Membership, MembershipForm};
 use authz_sql::{Ident, MEMBERS};
 
 use super::access::Direction;
@@ -256,9 +256,12 @@ impl Builder<'_> {
             }
         }
         for (name, membership) in &new.memberships {
-            if old.memberships.get(name) == Some(membership)
-                && self.is_aside(&Object::Membership(name.clone()))
-            {
+            let Some(before) = old.memberships.get(name) else {
+                continue;
+            };
+            if !self.is_aside(&Object::Membership(name.clone())) {
+                self.rename_in_membership(before, membership);
+            } else if before == membership {
                 self.drop_membership(membership);
                 self.create_membership(membership);
             }
@@ -276,6 +279,20 @@ impl Builder<'_> {
                     Statement::RevokeAuth(role),
                 );
             }
+        }
+    }
+
+    /// A body in PL/pgSQL is a text, which does not follow a rename of what it reads.
+    fn rename_in_membership(&mut self, old: &Membership, new: &Membership) {
+        let before = self.old.names.named_membership(old, &self.new_catalog);
+        let after = self.new.names.named_membership(new, &self.new_catalog);
+        if new.form == MembershipForm::Plpgsql && !before.is_same_function(&after) {
+            self.push(
+                Step::Functions,
+                Op::Alter,
+                Object::Membership(new.name.clone()),
+                Statement::ReplaceMembership(new.clone()),
+            );
         }
     }
 

@@ -317,11 +317,13 @@ fn claim_retyped_under_a_membership() {
     END;
     REVOKE ALL ON FUNCTION auth.level() FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION auth.level() TO anonymous, authenticated, authz_members;
-    CREATE FUNCTION authz.team_members_team_id_8dab634a() RETURNS SETOF bigint STABLE PARALLEL SAFE
-        LANGUAGE sql SECURITY DEFINER SET search_path = ''
-    BEGIN ATOMIC
-        SELECT team_id FROM public.team_members WHERE user_id = (SELECT auth.user_id()) AND ((SELECT auth.level()) > 1);
-    END;
+    CREATE FUNCTION authz.team_members_team_id_8dab634a() RETURNS bigint[] STABLE PARALLEL SAFE
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
+    AS $do$
+    #variable_conflict use_column
+    BEGIN
+        RETURN ARRAY(SELECT team_id FROM public.team_members WHERE user_id = (SELECT auth.user_id()) AND ((SELECT auth.level()) > 1));
+    END $do$;
     REVOKE ALL ON FUNCTION authz.team_members_team_id_8dab634a() FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION authz.team_members_team_id_8dab634a() TO authenticated;
     GRANT CREATE ON SCHEMA authz TO authz_members;
@@ -331,17 +333,17 @@ fn claim_retyped_under_a_membership() {
     REVOKE CREATE ON SCHEMA authz FROM authz_members;
     CREATE POLICY documents_delete_authenticated ON public.documents
         FOR DELETE TO authenticated
-        USING (team_id = ANY (ARRAY(SELECT authz.team_members_team_id_8dab634a())));
+        USING (team_id = ANY (coalesce((SELECT authz.team_members_team_id_8dab634a()))));
     CREATE POLICY documents_insert_authenticated ON public.documents
         FOR INSERT TO authenticated
-        WITH CHECK (team_id = ANY (ARRAY(SELECT authz.team_members_team_id_8dab634a())));
+        WITH CHECK (team_id = ANY (coalesce((SELECT authz.team_members_team_id_8dab634a()))));
     CREATE POLICY documents_select_authenticated ON public.documents
         FOR SELECT TO authenticated
-        USING (team_id = ANY (ARRAY(SELECT authz.team_members_team_id_8dab634a())));
+        USING (team_id = ANY (coalesce((SELECT authz.team_members_team_id_8dab634a()))));
     CREATE POLICY documents_update_authenticated ON public.documents
         FOR UPDATE TO authenticated
-        USING (team_id = ANY (ARRAY(SELECT authz.team_members_team_id_8dab634a())))
-        WITH CHECK (team_id = ANY (ARRAY(SELECT authz.team_members_team_id_8dab634a())));
+        USING (team_id = ANY (coalesce((SELECT authz.team_members_team_id_8dab634a()))))
+        WITH CHECK (team_id = ANY (coalesce((SELECT authz.team_members_team_id_8dab634a()))));
     ");
 }
 

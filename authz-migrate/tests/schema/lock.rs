@@ -13,7 +13,7 @@ fn a_lock_says_one_attribute_a_line() {
     insta::assert_snapshot!(todos().to_text().unwrap(), @r#"
     # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.
     format = 1
-    auth = 1
+    auth = 2
     login_role = "authenticator"
     session_roles = [
         "anonymous",
@@ -196,7 +196,7 @@ fn the_last_migration_is_a_line_of_its_own_and_no_part_of_the_schema() {
     };
     let text = lock.to_text().unwrap();
     assert!(
-        text.contains("\nformat = 1\nlast_migration = \"20261123202451_create_todos\"\nauth = 1\n"),
+        text.contains("\nformat = 1\nlast_migration = \"20261123202451_create_todos\"\nauth = 2\n"),
         "{text}"
     );
     assert_eq!(Lock::from_text(&text).unwrap(), lock);

@@ -13,7 +13,7 @@ fn tables(source: &str) -> String {
 
 #[test]
 fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
-    insta::assert_snapshot!(script(&schema(TODOS)).unwrap(), @"
+    insta::assert_snapshot!(script(&schema(TODOS)).unwrap(), @r#"
     DO $do$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'anonymous') THEN
             CREATE ROLE anonymous NOLOGIN;
@@ -89,7 +89,11 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
     CREATE FUNCTION auth.jwt() RETURNS jsonb STABLE PARALLEL SAFE RETURN auth.session();
 
     CREATE FUNCTION auth.user_id() RETURNS text STABLE PARALLEL SAFE
-    RETURN CASE WHEN jsonb_typeof(auth.session() -> 'sub') = 'string' THEN auth.session() ->> 'sub' END;
+    RETURN CASE WHEN strpos(
+        current_setting('request.jwt.claims', true),
+        '"sub":"' || nullif(current_setting('request.jwt.claim.sub', true), '') || '"'
+    ) > 0 THEN current_setting('request.jwt.claim.sub', true)
+    ELSE jsonb_path_query_first(auth.session(), 'strict $.sub ? (@.type() == "string")', '{}', true) #>> '{}' END;
 
     CREATE FUNCTION auth.uid() RETURNS uuid STABLE PARALLEL SAFE
     RETURN coalesce(
@@ -99,16 +103,14 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
     )::uuid;
 
     CREATE FUNCTION auth.organization() RETURNS jsonb STABLE PARALLEL SAFE
-    RETURN CASE WHEN jsonb_typeof(auth.session() -> 'o') = 'object' THEN auth.session() -> 'o' END;
+    RETURN jsonb_path_query_first(auth.session(), 'strict $.o ? (@.type() == "object")', '{}', true);
 
     CREATE FUNCTION auth.organization_id() RETURNS uuid STABLE PARALLEL SAFE
-    RETURN CASE WHEN jsonb_typeof(auth.organization() -> 'id') = 'string' THEN
-        coalesce(
-            substring((auth.organization() ->> 'id') from '^(?:urn:uuid:)?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'),
-            substring((auth.organization() ->> 'id') from '^([0-9A-Fa-f]{32})$'),
-            substring((auth.organization() ->> 'id') from '^[{]([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})[}]$')
-        )::uuid
-    END;
+    RETURN coalesce(
+        substring((jsonb_path_query_first(auth.session(), 'strict $.o.id ? (@.type() == "string")', '{}', true) #>> '{}') from '^(?:urn:uuid:)?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'),
+        substring((jsonb_path_query_first(auth.session(), 'strict $.o.id ? (@.type() == "string")', '{}', true) #>> '{}') from '^([0-9A-Fa-f]{32})$'),
+        substring((jsonb_path_query_first(auth.session(), 'strict $.o.id ? (@.type() == "string")', '{}', true) #>> '{}') from '^[{]([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})[}]$')
+    )::uuid;
 
     REVOKE ALL ON FUNCTION auth.session(), auth.jwt(), auth.user_id(), auth.uid(), auth.organization(), auth.organization_id() FROM PUBLIC;
 
@@ -162,7 +164,7 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
     GRANT UPDATE (user_id, task, is_complete) ON TABLE public.todos TO authenticated;
 
     GRANT DELETE ON TABLE public.todos TO authenticated;
-    ");
+    "#);
 }
 
 #[test]

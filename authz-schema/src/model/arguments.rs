@@ -87,6 +87,19 @@ impl Parse for Argument {
 }
 
 impl Arguments {
+    /// Whether one of them makes PostgreSQL read another table: `member`, and SQL with a subquery.
+    pub(super) fn read_tables(&self) -> bool {
+        let selects = |text: String| text.to_ascii_lowercase().contains("select ");
+        self.arguments.iter().any(|argument| {
+            argument.key == "member"
+                || match &argument.value {
+                    Value::Literal(syn::Lit::Str(text)) => selects(text.value()),
+                    Value::Group(tokens) => selects(tokens.to_string()),
+                    _ => false,
+                }
+        })
+    }
+
     /// All arguments of `#[attribute(…)]` in `attributes`. Unknown keys are errors.
     pub(super) fn of(
         attributes: &[syn::Attribute],

@@ -95,6 +95,7 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
     }
     let mut needs_select: Vec<(Span, Command, BTreeSet<Ident>)> = Vec::new();
     let before = errors.count;
+    let mut permitting: Vec<(&syn::Attribute, Arguments)> = Vec::new();
     for attribute in &attributes {
         let mut options = Arguments::parse(attribute, "rls", RLS_KEYS, errors);
         if let Some(argument) = options.one("disabled", errors) {
@@ -106,6 +107,12 @@ pub(super) fn read(input: &syn::DeriveInput, scope: &Scope<'_>, errors: &mut Err
             );
             continue;
         }
+        permitting.push((attribute, options));
+    }
+    // A row that one permissive policy admits is not shown to the others, and PostgreSQL asks them by name, the last name
+    // first. Of names that we give, those with the higher numbers go to what costs least.
+    permitting.sort_by_key(|(_, options)| !options.read_tables());
+    for (attribute, options) in permitting {
         policies_of(attribute, options, scope, &mut rules, &mut needs_select, errors);
     }
     // Only where every attribute could be read is a missing `select` a fact.
@@ -381,10 +388,7 @@ fn whose(options: &mut Arguments, scope: &Scope<'_>, errors: &mut Errors) -> Opt
     let membership = membership(&member, scope, errors);
     let expression = membership.as_ref().and_then(|membership| {
         let function = Ident::new(membership.function()).ok()?;
-        let call = format!(
-            "{} = ANY (ARRAY(SELECT {MEMBERS}.{function}()))",
-            membership.column
-        );
+        let call = format!("{} = ANY ({MEMBERS}.{function}())", membership.column);
         Expression::parse(&call, Place::Policy).ok()
     });
     Some(Whose {

@@ -7,6 +7,43 @@ use sqlx::Row as _;
 use crate::database::{Database, block_on, server};
 use crate::package::{Package, TODOS};
 
+/// A user's id beside the claims, as the runtime may set it, counts where the claims say the same.
+#[test]
+fn a_user_id_beside_the_claims_never_speaks_against_them() {
+    block_on(async {
+        let mut database = database().await;
+        for (beside, claims, user) in [
+            ("alice", r#"{"sub":"alice","aud":"todos"}"#, Some("alice")),
+            ("alice", r#"{"aud":"todos","sub":"alice"}"#, Some("alice")),
+            ("", r#"{"sub":"alice"}"#, Some("alice")),
+            ("", r#"{"sub":"","act":{"sub":"bob"}}"#, Some("")),
+            ("bob", r#"{"sub":"alice"}"#, Some("alice")),
+            ("bob", r#"{"sub": "bob"}"#, Some("bob")),
+            ("bob", r#"{"name":"\"sub\":\"bob\""}"#, None),
+            ("bob", r#"{"sub":["bob"]}"#, None),
+            ("1", r#"{"sub":1}"#, None),
+            ("bo", r#"{"sub":"bob"}"#, Some("bob")),
+            ("a\"b", r#"{"sub":"a\"b"}"#, Some("a\"b")),
+            ("é", r#"{"sub":"\u00e9"}"#, Some("é")),
+            ("bob", "", None),
+            ("bob", "null", None),
+            ("bob", "[]", None),
+        ] {
+            database.execute("BEGIN; SET LOCAL ROLE authenticated").await;
+            let found: Option<String> = sqlx::query_scalar(
+                "SELECT auth.user_id() FROM set_config('request.jwt.claims', $1, true) a, set_config('request.jwt.claim.sub', $2, true) b",
+            )
+            .bind(claims)
+            .bind(beside)
+            .fetch_one(&mut database.connection)
+            .await
+            .unwrap();
+            database.execute("ROLLBACK").await;
+            assert_eq!(found.as_deref(), user, "{beside} {claims}");
+        }
+    });
+}
+
 const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
 async fn database() -> Database {

@@ -1,6 +1,12 @@
 //! Membership: who sees what by it, what it costs, and that nothing of it opens a door.
 
-use crate::database::{Database, block_on};
+use std::fs;
+
+use authz_migrate::migration::script;
+use authz_schema::lock::Lock;
+use authz_schema::schema::Schema;
+
+use crate::database::{Database, assert_same, block_on};
 use crate::package::Package;
 
 /// Teams whose members see each other, and documents that editors of their team may change.
@@ -172,20 +178,210 @@ fn a_members_rows_are_found_by_an_index_and_the_memberships_once() {
                  ANALYZE team_members, documents",
             )
             .await;
-        begin(&mut database, "user_42").await;
-        let lines: Vec<(String,)> =
-            sqlx::query_as("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM documents")
+        let documents = plan(&mut database, "user_42", "SELECT * FROM documents").await;
+        assert!(documents.contains("documents_team_id_idx"), "{documents}");
+        assert!(
+            !documents.contains("SubPlan") && !documents.contains("Filter"),
+            "{documents}"
+        );
+        let one = plan(&mut database, "user_42", "SELECT * FROM documents WHERE id = 300").await;
+        assert!(one.contains("Index Scan using documents_pkey"), "{one}");
+        for plan in [documents, one] {
+            let lookup = plan.rsplit_once("InitPlan 1").unwrap().1;
+            let once = lookup.contains("Result (actual rows=1") && lookup.contains("loops=1");
+            assert!(once && plan.matches("Result").count() == 1, "{plan}");
+        }
+    });
+}
+
+/// The plan of a query of this user as it ran.
+async fn plan(database: &mut Database, user: &str, query: &str) -> String {
+    begin(database, user).await;
+    let sql = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {query}");
+    let lines: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .fetch_all(&mut database.connection)
+        .await
+        .unwrap();
+    database.execute("ROLLBACK").await;
+    lines.join("\n")
+}
+
+#[test]
+fn ones_own_row_is_shown_without_a_look_at_the_memberships() {
+    let models = TEAMS.replace(
+        "#[rls(modify, member = \"team_members(team_id, user_id) where role = 'editor'\")]",
+        "#[rls(owner = \"user_id\")]\n#[rls(select = \"public\")]\n#[rls(select = \"id IN (SELECT id FROM teams)\")]",
+    );
+    let models = models.replace(
+        "    team_id: i64,\n}\n",
+        "    team_id: i64,\n    user_id: String,\n    public: bool,\n}\n",
+    );
+    // Whatever order they are written in.
+    let member = "#[rls(read, member = \"team_members(team_id, user_id)\")]\n#[rls(owner = \"user_id\")]";
+    let owner = "#[rls(owner = \"user_id\")]\n#[rls(read, member = \"team_members(team_id, user_id)\")]";
+    assert!(models.contains(member));
+    for models in [models.clone(), models.replace(member, owner)] {
+        let package = Package::new(&models);
+        package.generate("create", &[]);
+        block_on(async {
+            let mut database = Database::new().await;
+            database.migrate(&package).await;
+            database
+                .execute(
+                    "INSERT INTO teams VALUES (1), (2), (3); \
+                     INSERT INTO team_members VALUES (1, 'alice', 'editor'), (2, 'bob', 'editor'); \
+                     INSERT INTO documents VALUES (10, 1, 'zoe', false), (20, 2, 'alice', false), (30, 3, 'zoe', true), (40, 2, 'zoe', false)",
+                )
+                .await;
+            let all = "SELECT id FROM documents ORDER BY id";
+            assert_eq!(seen(&mut database, "alice", all).await, [10, 20, 30]);
+            assert_eq!(seen(&mut database, "zoe", all).await, [10, 30, 40]);
+            assert_eq!(seen(&mut database, "bob", all).await, [20, 30, 40]);
+            assert_eq!(seen(&mut database, "nobody", all).await, [30]);
+            for (user, id, looks) in [("alice", 20, 1), ("nobody", 30, 0), ("alice", 10, 3)] {
+                let query = format!("SELECT * FROM documents WHERE id = {id}");
+                let plan = plan(&mut database, user, &query).await;
+                let ran = plan
+                    .lines()
+                    .filter(|line| line.contains("Result") && !line.contains("never executed"));
+                assert_eq!(ran.count(), looks, "{user} {id}\n{plan}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_condition_that_a_search_path_decides_is_parsed_when_the_function_is_created() {
+    block_on(async {
+        for (condition, language) in [
+            ("role = 'editor'", "plpgsql"),
+            ("role IN ('editor', 'owner') AND now() > '2020-01-01'", "plpgsql"),
+            ("lower(role) = 'editor'", "sql"),
+            ("role::public.job = 'editor'", "sql"),
+            ("role LIKE 'edit%'", "plpgsql"),
+            ("role || '' = 'editor'", "sql"),
+        ] {
+            let models = TEAMS.replace("role = 'editor'", condition);
+            let package = Package::new(&models);
+            package.write(
+                "20200101000000_job.sql",
+                "CREATE DOMAIN public.job AS text; GRANT USAGE ON TYPE public.job TO PUBLIC;",
+            );
+            package.generate("create", &[]);
+            let mut database = Database::new().await;
+            database.migrate(&package).await;
+            database.execute(ROWS).await;
+            let languages: Vec<String> = sqlx::query_scalar(
+                "SELECT lanname::text FROM pg_proc p JOIN pg_language l ON l.oid = prolang \
+                 WHERE pronamespace = 'authz'::regnamespace AND proname <> 'team_members_team_id'",
+            )
+            .fetch_all(&mut database.connection)
+            .await
+            .unwrap();
+            assert_eq!(languages, [language], "{condition}");
+            let touch = "UPDATE documents SET id = id + 1";
+            assert_eq!(changed(&mut database, "bob", touch).await, Ok(1), "{condition}");
+            assert_eq!(changed(&mut database, "carol", touch).await, Ok(0), "{condition}");
+        }
+    });
+}
+
+#[test]
+fn a_membership_follows_the_renames_of_what_it_reads() {
+    let package = Package::new(TEAMS);
+    package.generate("create", &[]);
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        database.execute(ROWS).await;
+        let (first, version) = (database.dump(), package.versions().await[0]);
+        let models = TEAMS
+            .replace("(team_id, user_id)", "(team_id, person)")
+            .replace(
+                "    user_id: String",
+                "    #[column(renamed_from = \"user_id\")] person: String",
+            )
+            .replace("where role =", "where job =")
+            .replace(
+                "    role: String",
+                "    #[column(renamed_from = \"role\")] job: String",
+            );
+        package.models(&models);
+        package.generate_all("rename");
+        package.assert_settled();
+        package.assert_checked();
+        database.migrate(&package).await;
+        let touch = "UPDATE documents SET id = id + 1";
+        assert_eq!(changed(&mut database, "bob", touch).await, Ok(1));
+        assert_eq!(
+            seen(&mut database, "alice", "SELECT id FROM documents").await,
+            [10]
+        );
+        database.undo(&package, version).await;
+        assert_eq!(changed(&mut database, "bob", touch).await, Ok(1));
+        assert_eq!(
+            seen(&mut database, "alice", "SELECT id FROM documents").await,
+            [10]
+        );
+        assert_same("the first state, and after going back", &first, &database.dump());
+    });
+}
+
+/// What the version before declared: functions that give rows, and the first bodies of `auth`.
+fn of_before(schema: &Schema) -> Schema {
+    let text = Lock::from(schema.clone()).to_text().unwrap();
+    let mut text = text
+        .replace("auth = 2", "auth = 1")
+        .replace("form = \"plpgsql\"\n", "");
+    for name in schema.memberships.keys() {
+        text = text.replace(
+            &format!("coalesce((SELECT authz.{name}()))"),
+            &format!("ARRAY(SELECT authz.{name}())"),
+        );
+    }
+    Lock::from_text(&text).unwrap().schema
+}
+
+#[test]
+fn projects_of_before_get_the_functions_by_a_migration_that_needs_no_consent() {
+    let package = Package::new(TEAMS);
+    let up = package.generate("create", &[]);
+    let old = of_before(&package.lock());
+    assert_ne!(old, package.lock());
+    fs::write(&up, script(&old).unwrap()).unwrap();
+    let lock = package.migrations().join("authz.lock");
+    let mut text = Lock::from_text(&fs::read_to_string(&lock).unwrap()).unwrap();
+    text.schema = old;
+    fs::write(&lock, text.to_text().unwrap()).unwrap();
+    block_on(async {
+        let mut database = Database::new().await;
+        database.migrate(&package).await;
+        database.execute(ROWS).await;
+        let (first, version) = (database.dump(), package.versions().await[0]);
+        let upgrade = package.generate("upgrade", &[]);
+        package.assert_settled();
+        package.assert_checked();
+        let text = fs::read_to_string(upgrade).unwrap();
+        assert!(!text.contains("authz-"), "{text}");
+        database.migrate(&package).await;
+        let fresh = Database::fresh(&package.lock()).await;
+        for (user, documents) in [("alice", vec![10]), ("bob", vec![10, 20]), ("nobody", vec![])] {
+            let query = "SELECT id FROM documents ORDER BY id";
+            assert_eq!(seen(&mut database, user, query).await, documents);
+        }
+        let definitions = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace::regnamespace::text IN ('auth', 'authz') ORDER BY proname";
+        let mut both = Vec::new();
+        for mut database in [fresh, database] {
+            let found: Vec<String> = sqlx::query_scalar(definitions)
                 .fetch_all(&mut database.connection)
                 .await
                 .unwrap();
-        database.execute("ROLLBACK").await;
-        let plan: String = lines.into_iter().map(|(line,)| line + "\n").collect();
-        assert!(plan.contains("documents_team_id_idx"), "{plan}");
-        assert!(
-            plan.contains("ProjectSet (actual rows=") && plan.contains("loops=1"),
-            "{plan}"
-        );
-        assert!(!plan.contains("SubPlan") && !plan.contains("Filter"), "{plan}");
+            both.push((found, database));
+        }
+        assert_eq!(both[0].0, both[1].0);
+        let (_, mut database) = both.pop().unwrap();
+        database.undo(&package, version).await;
+        assert_same("the first state, and after going back", &first, &database.dump());
     });
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use authz_schema::declare::claim_for;
 use authz_schema::schema::{AUTHENTICATED, Command, Membership, Table};
 use authz_sql::Ident;
-use authz_sql::MEMBERS;
 
 use super::draft::{self, Draft, Item};
 use super::{Report, Settled};
@@ -249,12 +248,7 @@ fn whose(
             return Some(format!("owner = {}", draft::text(column.name.as_str())));
         }
         for membership in memberships.values() {
-            if sql
-                != format!(
-                    "{} = ANY (ARRAY(SELECT {MEMBERS}.{}()))",
-                    column.name, membership.name
-                )
-            {
+            if sql != format!("{} = {}", column.name, membership.groups()) {
                 continue;
             }
             let mut text = String::new();

@@ -15,10 +15,12 @@ mod runtime {
     mod isolation;
     mod jwks;
     mod outage;
+    mod presets;
     mod providers;
     mod setup;
     mod signatures;
     mod transaction;
+    mod verifier;
     mod verify;
     mod wycheproof;
 }

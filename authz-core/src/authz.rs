@@ -8,19 +8,19 @@ use std::time::Duration;
 use authz_sql::Ident;
 use serde_json::Value;
 
-use crate::builder::{Builder, build};
-use crate::claims::Claims;
+use crate::builder::Builder;
 use crate::connect::ConnectError;
 use crate::error::{Error, Outage};
 use crate::issuer::Issuer;
 use crate::pool::{self, Pool};
 use crate::transaction::{Bypass, Identity, Transaction};
-use crate::verify::Verifier;
+use crate::verifier::Verifier;
+use crate::verify::VerifiedClaims;
 
 /// Verifies tokens and begins transactions that carry their claims. Cheap to clone; one serves a whole program.
 ///
 /// It is no sqlx executor: a query needs a transaction, and a transaction needs verified claims or the explicit word
-/// [`anonymous`](Self::anonymous).
+/// [`begin_anonymous`](Self::begin_anonymous).
 ///
 /// ```compile_fail
 /// # async fn example(authz: authz::Authz) -> Result<(), sqlx::Error> {
@@ -35,6 +35,8 @@ pub struct Authz {
 
 pub(crate) struct Inner {
     pub(crate) verifier: Verifier,
+    /// The claims that PostgreSQL gets, and `sub`, if not all.
+    pub(crate) forwarded_claims: Option<Vec<String>>,
     pub(crate) roles: Roles,
     /// One for each session role.
     pub(crate) pools: BTreeMap<Ident, Pool>,
@@ -86,52 +88,47 @@ impl Authz {
         self.begin_verified(&claims).await
     }
 
-    /// Verifies a token (RFC 7519, following RFC 8725) without touching the database.
-    ///
-    /// Accepted algorithms: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and `EdDSA` with Ed25519; each key serves one. Required claims: `iss`, `aud`
-    /// (unless any audience is accepted), `exp`, and `sub`, a string that is not empty. Size: up to 8 KiB. A token that was good before is
-    /// found again without a signature check, see [`Builder::cached_tokens`].
+    /// As [`Verifier::verify`]: verifies a token without touching the database.
     ///
     /// # Errors
     ///
     /// [`Error::Rejected`] or [`Error::Unavailable`], as for [`begin`](Self::begin).
-    ///
-    /// # Security
-    ///
-    /// Whether the token has been revoked is not checked; it is good until it expires.
-    pub async fn verify(&self, token: &str) -> Result<Claims, Error> {
+    pub async fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
         self.inner.verifier.verify(token).await
     }
 
-    /// Believes an issuer from now on, or believes it by other settings: with the same name it takes the place of the one before.
-    ///
-    /// Its keys are fetched first. From then on each token is checked by the new settings, also one that was verified before.
+    /// What verifies its tokens.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.inner.verifier
+    }
+
+    /// As [`Verifier::set_issuer`].
     ///
     /// # Errors
     ///
     /// [`ConnectError::Issuer`] when the settings cannot be used; then nothing changes. An issuer that does not answer is no error.
     pub async fn set_issuer(&self, issuer: Issuer) -> Result<(), ConnectError> {
-        self.inner.verifier.set(build(issuer)?).await;
-        Ok(())
+        self.inner.verifier.set_issuer(issuer).await
     }
 
-    /// Believes an issuer no more: from the next request on none of its tokens is good, nor claims that were verified before.
-    /// Transactions that have begun go on. `false` if there was no such issuer.
+    /// As [`Verifier::remove_issuer`]. Transactions that have begun go on.
     #[expect(clippy::must_use_candidate, reason = "removing twice is fine")]
     pub fn remove_issuer(&self, iss: &str) -> bool {
-        self.inner.verifier.remove(iss)
+        self.inner.verifier.remove_issuer(iss)
     }
 
     /// Begins a transaction with claims that were verified before.
     ///
     /// # Errors
     ///
-    /// As [`begin`](Self::begin); [`Error::Rejected`] also when the claims have expired meanwhile, were verified by another `Authz`, or when
+    /// As [`begin`](Self::begin); [`Error::Rejected`] also when the claims have expired meanwhile, were verified by another verifier, or when
     /// their issuer is no longer believed.
-    pub async fn begin_verified(&self, claims: &Claims) -> Result<Transaction, Error> {
+    pub async fn begin_verified(&self, claims: &VerifiedClaims) -> Result<Transaction, Error> {
         self.inner.verifier.check_still_good(claims)?;
         let role = self.inner.roles.pick(claims)?;
-        self.begin_as(role, claims.json()).await
+        let json = claims.json(self.inner.forwarded_claims.as_deref());
+        self.begin_as(role, &json).await
     }
 
     /// Begins a transaction for somebody unknown: the anonymous role, no claims.
@@ -139,7 +136,7 @@ impl Authz {
     /// # Errors
     ///
     /// [`Error::Unavailable`] when the database is not to be had.
-    pub async fn anonymous(&self) -> Result<Transaction, Error> {
+    pub async fn begin_anonymous(&self) -> Result<Transaction, Error> {
         self.begin_as(&self.inner.roles.anonymous, "").await
     }
 
@@ -232,7 +229,7 @@ impl Roles {
         self.all().map(Ident::as_str).collect()
     }
 
-    fn pick(&self, claims: &Claims) -> Result<&Ident, Error> {
+    fn pick(&self, claims: &VerifiedClaims) -> Result<&Ident, Error> {
         match self.claim.as_deref().and_then(|name| claims.get(name)) {
             None | Some(Value::Null) => Ok(&self.default),
             Some(value) => [&self.default]

@@ -1,6 +1,6 @@
 //! The token of an HTTP request.
 
-use crate::error::{Error, Reason};
+use crate::error::{Error, RejectReason};
 
 /// Takes the token out of the values of a request's `Authorization` headers: `Bearer` in any case, one space, the token (RFC 6750, 2.1).
 ///
@@ -9,7 +9,7 @@ use crate::error::{Error, Reason};
 ///
 /// # Errors
 ///
-/// [`Error::Rejected`]: [`Reason::Missing`] where there is no such header, [`Reason::Header`] where it is anything else.
+/// [`Error::Rejected`]: [`RejectReason::Missing`] where there is no such header, [`RejectReason::Header`] where it is anything else.
 ///
 /// # Example
 ///
@@ -21,9 +21,9 @@ pub fn bearer_token<'a, V: AsRef<[u8]> + ?Sized + 'a>(
     values: impl IntoIterator<Item = &'a V>,
 ) -> Result<&'a str, Error> {
     let mut values = values.into_iter();
-    let value = values.next().ok_or(Reason::Missing)?.as_ref();
+    let value = values.next().ok_or(RejectReason::Missing)?.as_ref();
     if values.next().is_some() {
-        return Err(Reason::Header.into());
+        return Err(RejectReason::Header.into());
     }
     let token = value
         .split_at_checked("Bearer ".len())
@@ -31,7 +31,7 @@ pub fn bearer_token<'a, V: AsRef<[u8]> + ?Sized + 'a>(
         .map(|(_, token)| token)
         .filter(|token| !token.is_empty() && token.iter().all(|byte| is_token_byte(*byte)));
     let token = token.and_then(|token| std::str::from_utf8(token).ok());
-    Ok(token.ok_or(Reason::Header)?)
+    Ok(token.ok_or(RejectReason::Header)?)
 }
 
 /// The characters of a `b64token`.
@@ -64,7 +64,7 @@ mod tests {
             "Bearer ä",
         ] {
             let error = bearer_token([value]).unwrap_err();
-            assert!(matches!(error, Error::Rejected(Reason::Header)), "{value}");
+            assert!(matches!(error, Error::Rejected(RejectReason::Header)), "{value}");
             assert_eq!(error.www_authenticate(), Some("Bearer error=\"invalid_token\""));
         }
         assert!(bearer_token(["Bearer a", "Bearer a"]).is_err());

@@ -12,15 +12,15 @@ use crate::authz::{Authz, Inner, Roles};
 use crate::connect::{ConnectError, check_login_role};
 use crate::issuer::Issuer;
 use crate::pool;
-use crate::verify::{TrustedIssuer, Verifier};
+use crate::verifier::{Verifier, VerifierBuilder};
 
-/// Settings of an [`Authz`]. [`Authz::builder`] makes one; at least one [`issuer`](Self::issuer) is needed.
+/// Settings of an [`Authz`]. [`Authz::builder`] makes one; at least one [`issuer`](Self::issuer) is needed, or a
+/// [`verifier`](Self::verifier).
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
-    issuers: Vec<Issuer>,
-    leeway: Duration,
-    cached_tokens: usize,
+    verifier: Option<Verifier>,
+    verifying: VerifierBuilder,
     forwarded_claims: Option<Vec<String>>,
     role: String,
     role_claim: Option<String>,
@@ -39,9 +39,8 @@ pub struct Builder {
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
-            issuers: Vec::new(),
-            leeway: Duration::from_secs(30),
-            cached_tokens: 10_000,
+            verifier: None,
+            verifying: Verifier::builder(),
             forwarded_claims: None,
             role: AUTHENTICATED.to_owned(),
             role_claim: None,
@@ -57,25 +56,29 @@ impl Builder {
         }
     }
 
-    /// Accepts the tokens of this issuer. May be called several times; each issuer's tokens are checked with its own keys only.
-    pub fn issuer(mut self, issuer: Issuer) -> Self {
-        self.issuers.push(issuer);
-        self
-    }
-
-    /// How far the issuer's clock may differ from ours when `exp`, `nbf` and `iat` are checked. Default 30 s; counted in whole seconds.
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// How many verified tokens are remembered, so that the same one costs no signature check again. Default 10,000; 0 remembers none. A
-    /// token of over 1 KiB counts as several.
+    /// Verifies tokens with this one, in place of [`issuer`](Self::issuer), [`leeway`](Self::leeway) and [`cache_bytes`](Self::cache_bytes).
     ///
-    /// The token itself is not kept. Each time it comes back its times are checked, that its issuer is still believed, and that the
-    /// issuer's keys are those that it was checked with.
-    pub fn cached_tokens(mut self, number: usize) -> Self {
-        self.cached_tokens = number;
+    /// Claims that it verifies, before or later, are good for [`Authz::begin_verified`].
+    pub fn verifier(mut self, verifier: Verifier) -> Self {
+        self.verifier = Some(verifier);
+        self
+    }
+
+    /// As [`VerifierBuilder::issuer`].
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.verifying = self.verifying.issuer(issuer);
+        self
+    }
+
+    /// As [`VerifierBuilder::leeway`].
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.verifying = self.verifying.leeway(leeway);
+        self
+    }
+
+    /// As [`VerifierBuilder::cache_bytes`].
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.verifying = self.verifying.cache_bytes(bytes);
         self
     }
 
@@ -198,10 +201,14 @@ impl Builder {
     /// As [`connect`](Self::connect).
     pub async fn connect_with(self, options: PgConnectOptions) -> Result<Authz, ConnectError> {
         let roles = self.roles()?;
-        let verifier = self.verifier()?;
+        let verifier = match self.verifier {
+            Some(_) if !self.verifying.is_empty() => return Err(ConnectError::TwoVerifiers),
+            Some(ref verifier) => verifier.clone(),
+            None => self.verifying.clone().verifier()?,
+        };
         let options = self.with_settings(options);
         check_login_role(&options, &roles.names()).await?;
-        verifier.warm_up().await;
+        verifier.warm_up().await?;
         let open = |options| pool::open(options, self.max_connections).map_err(ConnectError::Database);
         let pools = roles
             .all()
@@ -217,6 +224,7 @@ impl Builder {
         Ok(Authz {
             inner: Arc::new(Inner {
                 verifier,
+                forwarded_claims: self.forwarded_claims,
                 roles,
                 pools,
                 bypass,
@@ -269,39 +277,4 @@ impl Builder {
             services: self.service_roles.iter().map(ident).collect::<Result<_, _>>()?,
         })
     }
-
-    fn verifier(&self) -> Result<Verifier, ConnectError> {
-        let mut trusted = Vec::new();
-        for (position, issuer) in self.issuers.iter().enumerate() {
-            let iss = issuer.name().to_owned();
-            if self
-                .issuers
-                .iter()
-                .take(position)
-                .any(|other| other.name() == iss)
-            {
-                return Err(ConnectError::DuplicateIssuer { iss });
-            }
-            trusted.push(build(issuer.clone())?);
-        }
-        if trusted.is_empty() {
-            Err(ConnectError::NoIssuer)
-        } else {
-            Verifier::new(
-                trusted,
-                self.leeway,
-                self.cached_tokens,
-                self.forwarded_claims.clone(),
-            )
-            .map_err(|_| ConnectError::NoRandomness)
-        }
-    }
-}
-
-/// Checks the settings of an issuer.
-pub(crate) fn build(issuer: Issuer) -> Result<TrustedIssuer, ConnectError> {
-    let iss = issuer.name().to_owned();
-    issuer
-        .build()
-        .map_err(|problem| ConnectError::Issuer { iss, problem })
 }

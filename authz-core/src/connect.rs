@@ -7,8 +7,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::error::debug_is_message;
-use crate::issuer::IssuerProblem;
+use crate::error::{IssuerError, debug_is_message};
 
 debug_is_message!(ConnectError);
 
@@ -27,13 +26,16 @@ pub enum ConnectError {
         /// Its name.
         iss: String,
     },
+    /// Both a verifier is given, and settings for another.
+    #[error("both `verifier` and its settings are given; give issuers, leeway and cache to the verifier")]
+    TwoVerifiers,
     /// An issuer cannot be used as it is configured.
-    #[error("issuer `{iss}`: {problem}")]
+    #[error("issuer `{iss}`: {problem:?}")]
     Issuer {
         /// Its name.
         iss: String,
-        /// What is wrong.
-        problem: IssuerProblem,
+        /// What is wrong. Its message stands above with those of its sources.
+        problem: IssuerError,
     },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]

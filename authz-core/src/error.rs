@@ -1,6 +1,9 @@
 //! What can go wrong with a request, told apart by the answer that the client should get.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Makes the `Debug` form of errors the message with those of its sources. A `main` that returns an error prints that form, and an
 /// `unwrap` too: the name of a variant would hide what to do.
@@ -16,7 +19,7 @@ macro_rules! debug_is_message {
 
 pub(crate) use debug_is_message;
 
-debug_is_message!(Error, Outage, CommitError);
+debug_is_message!(Error, Outage, KeysError, IssuerError, CommitError);
 
 /// Writes an error and its sources, the outermost first.
 pub(crate) fn write_chain(error: &dyn std::error::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +40,7 @@ pub(crate) fn write_chain(error: &dyn std::error::Error, f: &mut fmt::Formatter<
 pub enum Error {
     /// The token proves nothing: 401. The reason is for logs; a client should learn no more than that.
     #[error("the token is rejected: {0}")]
-    Rejected(Reason),
+    Rejected(RejectReason),
     /// The token is good, and what it asks for is not allowed: 403. It names a role that is not among the allowed ones.
     #[error("the role that the token asks for is not allowed")]
     Forbidden,
@@ -72,7 +75,7 @@ impl Error {
     #[must_use]
     pub fn www_authenticate(&self) -> Option<&'static str> {
         match self {
-            Self::Rejected(Reason::Missing) => Some("Bearer"),
+            Self::Rejected(RejectReason::Missing) => Some("Bearer"),
             Self::Rejected(_) => Some("Bearer error=\"invalid_token\""),
             Self::Forbidden => Some("Bearer error=\"insufficient_scope\""),
             Self::Unavailable(_) => None,
@@ -86,16 +89,46 @@ impl Error {
 pub enum Outage {
     /// The issuer's keys could not be fetched, or those that were are too old to be trusted.
     #[error("the keys of the token's issuer are not available")]
-    Keys,
+    Keys(#[source] KeysError),
     /// The database did not give a transaction: it is down, all connections are in use, or it refused the role.
     #[error("the database gave no transaction")]
     Database(#[source] sqlx::Error),
 }
 
+/// Why the keys of an issuer could not be fetched, as far as the last attempt says. It holds no URL, since a URL may hold a password.
+#[derive(Clone, thiserror::Error)]
+#[error("{problem}")]
+pub struct KeysError {
+    problem: Cow<'static, str>,
+    #[source]
+    cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl KeysError {
+    pub(crate) fn new(problem: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            problem: problem.into(),
+            cause: None,
+        }
+    }
+
+    /// The same with what the library says, which must show no URL.
+    #[cfg_attr(
+        not(feature = "jwks-http"),
+        expect(dead_code, reason = "keys are fetched over http alone")
+    )]
+    pub(crate) fn caused_by(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self {
+            cause: Some(Arc::new(cause)),
+            ..self
+        }
+    }
+}
+
 /// Which check a token failed. Says nothing of the token's contents, so it can be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RejectReason {
     /// The request has no token.
     Missing,
     /// The header `Authorization` stands twice, or is not `Bearer` and one token.
@@ -121,9 +154,9 @@ pub enum Reason {
     Signature,
     /// `aud` is missing, has the wrong form, or names none of the configured audiences.
     Audience,
-    /// `exp` is missing, is not an integer, or has passed.
+    /// `exp` is missing, is not a number, or has passed.
     Expired,
-    /// `nbf` or `iat` is not an integer or lies in the future.
+    /// `nbf` or `iat` is not a number, is negative, or lies in the future.
     NotYetValid,
     /// `sub` is missing, empty, not a string, or not a uuid where it must be one.
     Subject,
@@ -131,11 +164,14 @@ pub enum Reason {
     Claim,
     /// A text in the claims holds a NUL character, which PostgreSQL cannot store.
     Nul,
-    /// The claims were verified by another [`Authz`](crate::Authz).
+    /// A number in the claims has more digits than would be kept: an integer of over 64 bits, or a decimal of over 17 digits. Two
+    /// such numbers could become one. As a string it is accepted.
+    Number,
+    /// The claims were verified by another [`Verifier`](crate::Verifier).
     OtherVerifier,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "there is none",
@@ -155,10 +191,96 @@ impl fmt::Display for Reason {
             Self::Subject => "it has no usable subject",
             Self::Claim => "a claim is not as its issuer's settings ask",
             Self::Nul => "a claim holds a NUL character",
+            Self::Number => "a claim holds a number with more digits than can be kept",
             Self::OtherVerifier => "its claims were verified elsewhere",
         })
     }
 }
+
+impl From<RejectReason> for Error {
+    fn from(reason: RejectReason) -> Self {
+        tracing::debug!(%reason, "a token is rejected");
+        Self::Rejected(reason)
+    }
+}
+
+/// What is wrong with a configured issuer.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssuerError {
+    /// Neither an audience was given nor was every audience allowed.
+    #[error(
+        "no audience is given; call `audience` or `authorized_party`, or `any_audience` if its tokens are meant for this program alone"
+    )]
+    NoAudience,
+    /// Neither keys nor an address of keys were given.
+    #[error(
+        "no keys are given; call `discover`, `jwks_url`, `jwks_json`, `public_key_pem`, `key_file` or `shared_secret`"
+    )]
+    NoKeys,
+    /// Both keys and an address of keys were given.
+    #[error("both keys and a URL of keys are given; keep one")]
+    TwoKeySources,
+    /// A key that was given directly cannot be used.
+    #[error(
+        "a given key cannot be used; expected a public RSA key of 2048 to 8192 bits with a usual exponent, P-256, P-384 or \
+         Ed25519, for signatures, and no private key"
+    )]
+    BadKey,
+    /// A given set holds a private key or a shared secret: what verifies tokens should not be able to sign them.
+    #[error(
+        "a given key set holds a private key or a shared secret; expected public keys, and secrets by `shared_secret`"
+    )]
+    SecretKey,
+    /// A shared secret is too short.
+    #[error("the shared secret is too short; expected at least 32 bytes, as RFC 7518 demands for HS256")]
+    ShortSecret,
+    /// Two different keys that are given, by one call or by several, have the same key id and algorithm.
+    #[error(
+        "two different keys that are given have the key id `{kid}`; expected one key for each id and algorithm"
+    )]
+    SameKeyId {
+        /// The key id.
+        kid: String,
+    },
+    /// A file of keys cannot be read, or holds no key that can be used.
+    #[error("the key file `{}` cannot be used", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// An error of `std::io`, or one of these about what the file holds.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The discovery document at the address of the issuer is that of another issuer.
+    #[error(
+        "its discovery document names the issuer `{found}`; give the issuer by exactly that name, where a slash at the end counts"
+    )]
+    OtherIssuer {
+        /// The name in the document.
+        found: String,
+    },
+    /// The address of the keys is no URL.
+    #[error("the URL of its keys is not valid")]
+    BadUrl,
+    /// The address of the keys is not https.
+    #[error("the URL of its keys is not https; http is for this machine alone, after `allow_loopback_http`")]
+    NotHttps,
+    /// TLS could not be set up, for instance because the system has no root certificates.
+    #[error("TLS cannot be set up on this machine")]
+    NoTls,
+    /// An address was given, and the feature that fetches it is off.
+    #[error("its keys cannot be fetched; turn on the feature `jwks-http` of authz, or give the keys")]
+    FetchingIsOff,
+}
+
+/// Two are equal that say the same, their sources included.
+impl PartialEq for IssuerError {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+impl Eq for IssuerError {}
 
 /// Why a commit was none.
 #[derive(thiserror::Error)]
@@ -177,10 +299,42 @@ pub enum CommitError {
     Database(#[source] sqlx::Error),
 }
 
+impl CommitError {
+    /// The HTTP status that fits.
+    ///
+    /// | what happened | status |
+    /// |---|---|
+    /// | a deferred constraint failed (SQLSTATE class 23) | 409 |
+    /// | a deferred trigger found that the user may not (42501) | 403 |
+    /// | another transaction was in the way (class 40), the server is short of something or goes down (classes 53, 57 and 58), or the connection broke (class 08, or no answer) | 503 |
+    /// | all else: statements of the program are wrong | 500 |
+    ///
+    /// With 503 for a broken connection it is unknown whether the changes were kept: before a request is tried again it has to be
+    /// one that may be done twice.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        let Self::Database(error) = self else {
+            return 500;
+        };
+        let Some(error) = error.as_database_error() else {
+            return 503;
+        };
+        let code = error.code().unwrap_or_default();
+        match code.get(..2) {
+            _ if code == "42501" => 403,
+            Some("23") => 409,
+            Some("08" | "40" | "53" | "57" | "58") => 503,
+            _ => 500,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use super::*;
-    use crate::{ConnectError, IssuerProblem};
+    use crate::{ConnectError, IssuerError};
 
     /// What `main` prints when it returns the error.
     fn returned(error: impl std::error::Error + 'static) -> String {
@@ -199,7 +353,7 @@ mod tests {
         );
         let issuer = ConnectError::Issuer {
             iss: "https://login.example.com".to_owned(),
-            problem: IssuerProblem::NoAudience,
+            problem: IssuerError::NoAudience,
         };
         assert!(
             returned(issuer)
@@ -212,6 +366,38 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_of_keys_keeps_its_cause() {
+        let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = Error::Unavailable(Outage::Keys(KeysError::new("no answer").caused_by(cause)));
+        assert_eq!(error.status(), 503);
+        let keys = error.source().unwrap();
+        assert_eq!(keys.to_string(), "no answer");
+        assert_eq!(keys.source().unwrap().to_string(), "connection refused");
+        assert_eq!(
+            returned(error),
+            "the keys of the token's issuer are not available: no answer: connection refused"
+        );
+        let plain = Error::Unavailable(Outage::Keys(KeysError::new("the answer is not 200")));
+        assert!(plain.source().unwrap().source().is_none());
+        assert!(Error::Rejected(RejectReason::Expired).source().is_none());
+    }
+
+    #[test]
+    fn a_commit_that_was_none_has_a_status() {
+        for (error, status) in [
+            (CommitError::RolledBack, 500),
+            (CommitError::AlreadyEnded, 500),
+            (CommitError::Database(sqlx::Error::PoolClosed), 503),
+            (
+                CommitError::Database(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into())),
+                503,
+            ),
+        ] {
+            assert_eq!(error.status(), status, "{error}");
+        }
+    }
+
+    #[test]
     fn an_outage_names_its_source_once() {
         let error = Error::Unavailable(Outage::Database(sqlx::Error::PoolClosed));
         assert_eq!(error.to_string(), "the database gave no transaction");
@@ -220,7 +406,7 @@ mod tests {
             format!("the database gave no transaction: {}", sqlx::Error::PoolClosed)
         );
         assert_eq!(
-            returned(Error::Rejected(Reason::Expired)),
+            returned(Error::Rejected(RejectReason::Expired)),
             "the token is rejected: it has expired"
         );
     }

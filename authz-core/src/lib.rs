@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! A struct with [`macro@Claims`] gives claims types, here and in policies: [`struct@Claims`] of a verified token become it.
+//! A struct with [`macro@Claims`] gives claims types, here and in policies: the [`VerifiedClaims`] of a token become it.
 //!
 //! # Security
 //!
@@ -36,7 +36,6 @@
 mod authz;
 mod bearer;
 mod builder;
-mod claims;
 mod connect;
 mod error;
 mod issuer;
@@ -46,20 +45,22 @@ mod sql_type;
 mod table;
 mod transaction;
 mod typed_claims;
+mod verifier;
 mod verify;
 
 pub use crate::authz::Authz;
 pub use crate::bearer::bearer_token;
 pub use crate::builder::Builder;
-pub use crate::claims::Claims;
 pub use crate::connect::{ConnectError, Who};
-pub use crate::error::{CommitError, Error, Outage, Reason};
-pub use crate::issuer::{Issuer, IssuerProblem};
+pub use crate::error::{CommitError, Error, IssuerError, KeysError, Outage, RejectReason};
+pub use crate::issuer::Issuer;
 pub use crate::signing::{SigningError, SigningKey};
-pub use crate::sql_type::SqlType;
+pub use crate::sql_type::Type;
 pub use crate::table::Table;
 pub use crate::transaction::{Bypass, Savepoint, Scope, Transaction};
-pub use crate::typed_claims::{ClaimError, TypedClaims};
+pub use crate::typed_claims::{ClaimError, Claims};
+pub use crate::verifier::{Verifier, VerifierBuilder};
+pub use crate::verify::VerifiedClaims;
 pub use authz_derive::{Claims, Table, Type};
 
 /// For the project's own tests and fuzz targets: parts of the verification without an [`Authz`]. No part of the API.

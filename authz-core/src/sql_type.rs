@@ -19,7 +19,7 @@
 /// #[sqlx(transparent)]
 /// struct Karma(i64);
 ///
-/// use authz::SqlType;
+/// use authz::Type;
 /// assert_eq!(Mood::SQL_NAME, "public.mood");
 /// assert_eq!(Karma::SQL_NAME, "bigint");
 /// ```
@@ -28,14 +28,14 @@
     label = "no SQL type is known for this",
     note = "an enum becomes a type of its own; a struct around one value, such as `struct UserId(Uuid)`, has the type of the value"
 )]
-pub trait SqlType {
+pub trait Type {
     /// The type's name in SQL, such as `bigint` or `public.mood`.
     const SQL_NAME: &'static str;
 }
 
 macro_rules! sql_types {
     ($($rust:ty => $sql:literal),* $(,)?) => {
-        $(impl SqlType for $rust {
+        $(impl Type for $rust {
             const SQL_NAME: &'static str = $sql;
         })*
     };
@@ -66,7 +66,7 @@ sql_types! {
 }
 
 #[cfg(feature = "chrono")]
-impl<Tz: sqlx::types::chrono::TimeZone> SqlType for sqlx::types::chrono::DateTime<Tz> {
+impl<Tz: sqlx::types::chrono::TimeZone> Type for sqlx::types::chrono::DateTime<Tz> {
     const SQL_NAME: &'static str = "timestamptz";
 }
 
@@ -85,7 +85,7 @@ sql_types!(sqlx::types::Decimal => "numeric");
 sql_types!(sqlx::types::BigDecimal => "numeric");
 
 #[cfg(feature = "json")]
-impl<T> SqlType for sqlx::types::Json<T> {
+impl<T> Type for sqlx::types::Json<T> {
     const SQL_NAME: &'static str = "jsonb";
 }
 

@@ -6,15 +6,15 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use serde_json::Value;
 
-use crate::claims::Claims;
 use crate::error::debug_is_message;
+use crate::verify::VerifiedClaims;
 
 /// A struct of claims. Implemented by `#[derive(Claims)]`.
 ///
 /// # Example
 ///
 /// ```
-/// use authz::TypedClaims;
+/// use authz::Claims;
 ///
 /// #[derive(serde::Deserialize, authz::Claims)]
 /// struct Session {
@@ -30,7 +30,7 @@ use crate::error::debug_is_message;
     label = "`#[derive(authz::Claims)]` is missing",
     note = "the derive stands beside `serde::Deserialize`"
 )]
-pub trait TypedClaims {
+pub trait Claims {
     /// The names of the claims that the struct reads, in the order of its fields. No other claim is given to it.
     const NAMES: &'static [&'static str];
 }
@@ -49,7 +49,7 @@ pub enum ClaimError {
     Type(&'static str),
 }
 
-impl Claims {
+impl VerifiedClaims {
     /// The claims as a struct that says which there are, with the types that policies know them by in SQL.
     ///
     /// Where a field is an `Option`, a claim may be missing or null. One of another type is an error here, also in an `Option`,
@@ -67,11 +67,11 @@ impl Claims {
     ///     level: Option<i32>,
     /// }
     ///
-    /// fn may_enter(claims: &authz::Claims) -> bool {
+    /// fn may_enter(claims: &authz::VerifiedClaims) -> bool {
     ///     claims.typed::<Session>().is_ok_and(|session| session.level >= Some(3))
     /// }
     /// ```
-    pub fn typed<T: TypedClaims + DeserializeOwned>(&self) -> Result<T, ClaimError> {
+    pub fn typed<T: Claims + DeserializeOwned>(&self) -> Result<T, ClaimError> {
         read(T::NAMES, |name| self.get(name))
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     /// As the derive writes it, which names this crate from the outside.
-    impl TypedClaims for Session {
+    impl Claims for Session {
         const NAMES: &'static [&'static str] = &["orgId", "level", "roles", "nested"];
     }
 

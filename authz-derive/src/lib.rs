@@ -2,75 +2,90 @@
 //! `cargo authz` runs. Users get them from the `authz` crate.
 
 mod collect;
+mod runtime;
 
 use authz_schema::model::{ClaimsModel, Model, TypeModel, Types};
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
 use quote::{quote, quote_spanned};
+use syn::Path;
 use syn::ext::IdentExt as _;
 
 /// Declares a table and who may see its rows: `#[table(…)]`, `#[column(…)]`, `#[rls(…)]`.
 ///
-/// The struct implements `authz::Table`. The migration that makes the table is written by `cargo authz generate`,
+/// The struct implements the trait of the same name. The migration that makes the table is written by `cargo authz generate`,
 /// which reads the same attributes from the source.
 ///
 /// # Errors
 ///
 /// Every mistake in an attribute is a compile error at its place, all of them in one compile: an unknown key, a policy
 /// that names a column which the struct does not have, a syntax error in SQL, a struct without any `#[rls(…)]`.
-#[proc_macro_derive(Table, attributes(table, column, rls))]
+///
+#[doc = include_str!("../attributes.md")]
+#[proc_macro_derive(Table, attributes(authz, table, column, rls))]
 pub fn table(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    let collected = collect::collect("Table", &input);
-    let expanded = expand(&input);
-    quote! { #collected #expanded }.into()
+    derive("Table", &input, expand)
 }
 
 /// Gives an enum or a newtype an SQL type, so that fields of models may have it.
 ///
 /// Stands beside `sqlx::Type`, whose `#[sqlx(…)]` attributes it reads: an enum becomes `CREATE TYPE … AS ENUM` under its
 /// `type_name`, with values as sqlx writes them; a struct around one value has the type of the value; an enum with
-/// `#[repr(i32)]` is an integer. The type implements `authz::SqlType`.
+/// `#[repr(i32)]` is an integer. The type implements the trait of the same name.
 ///
 /// # Errors
 ///
 /// Every mistake is a compile error at its place: an enum without `type_name`, a variant that holds something, a value
 /// that stands twice or has more than 63 bytes.
-#[proc_macro_derive(Type, attributes(sql_type, value, sqlx))]
+///
+/// All attributes stand at [`Table`](macro@Table#derivetype), and `#[authz(crate = "…")]` for a crate of another name too.
+#[proc_macro_derive(Type, attributes(authz, sql_type, value, sqlx))]
 pub fn sql_type(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    let collected = collect::collect("Type", &input);
-    let expanded = expand_type(&input);
-    quote! { #collected #expanded }.into()
+    derive("Type", &input, expand_type)
 }
 
 /// Gives the claims of a token types: fields in Rust, and a function for each in SQL, such as `auth.org_id()`.
 ///
 /// Stands beside `serde::Deserialize`, whose `#[serde(…)]` attributes it reads: the claim of a field is the one that serde
 /// reads. `#[claim(function = "…")]` names the function otherwise than the field, `#[claim(type = "…")]` says an SQL type
-/// that the Rust type does not tell, and `#[claim(skip)]` leaves the function out. The struct implements
-/// `authz::TypedClaims`, so that the claims of a verified token become it; the migration that makes the functions is written
+/// that the Rust type does not tell, and `#[claim(skip)]` leaves the function out. The struct implements the trait of the
+/// same name, so that the claims of a verified token become it; the migration that makes the functions is written
 /// by `cargo authz generate`.
 ///
 /// # Errors
 ///
 /// Every mistake is a compile error at its place: an unknown key, a type that no claim can have, two fields with one
 /// function, a function that `auth` has already.
-#[proc_macro_derive(Claims, attributes(claim, serde))]
+///
+/// All attributes stand at [`Table`](macro@Table#deriveclaims), and `#[authz(crate = "…")]` for a crate of another name too.
+#[proc_macro_derive(Claims, attributes(authz, claim, serde))]
 pub fn claims(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    let collected = collect::collect("Claims", &input);
-    let expanded = expand_claims(&input);
-    quote! { #collected #expanded }.into()
+    derive("Claims", &input, expand_claims)
 }
 
-fn expand_claims(input: &syn::DeriveInput) -> TokenStream2 {
+/// What a derive of this name adds to an item.
+fn derive(
+    name: &str,
+    input: &syn::DeriveInput,
+    expand: fn(&syn::DeriveInput, &Path) -> TokenStream2,
+) -> TokenStream {
+    let collected = collect::collect(name, input);
+    let (authz, mistakes) = runtime::crate_path(input);
+    let mistakes = mistakes.map(|error| error.to_compile_error());
+    let expanded = expand(input, &authz);
+    quote! { #mistakes #collected #expanded }.into()
+}
+
+fn expand_claims(input: &syn::DeriveInput, authz: &Path) -> TokenStream2 {
     let ident = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     let implementation = |names: &[String]| {
         quote! {
             #[automatically_derived]
-            impl #generics ::authz::TypedClaims for #ident #arguments #bounds {
+            impl #generics #authz::Claims for #ident #arguments #bounds {
                 const NAMES: &'static [&'static str] = &[#(#names),*];
             }
         }
@@ -80,7 +95,7 @@ fn expand_claims(input: &syn::DeriveInput) -> TokenStream2 {
             names, undeclared, ..
         }) => {
             let claims = implementation(&names);
-            let declared = undeclared.iter().map(has_sql_type);
+            let declared = undeclared.iter().map(|ty| has_sql_type(ty, authz));
             quote! { #claims #(#declared)* }
         }
         Err(error) => {
@@ -91,13 +106,13 @@ fn expand_claims(input: &syn::DeriveInput) -> TokenStream2 {
     }
 }
 
-fn expand_type(input: &syn::DeriveInput) -> TokenStream2 {
+fn expand_type(input: &syn::DeriveInput, authz: &Path) -> TokenStream2 {
     let ident = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     let implementation = |name: &TokenStream2| {
         quote! {
             #[automatically_derived]
-            impl #generics ::authz::SqlType for #ident #arguments #bounds {
+            impl #generics #authz::Type for #ident #arguments #bounds {
                 const SQL_NAME: &'static str = #name;
             }
         }
@@ -106,7 +121,7 @@ fn expand_type(input: &syn::DeriveInput) -> TokenStream2 {
         Ok(TypeModel {
             undeclared: Some(inner),
             ..
-        }) => implementation(&quote! { <#inner as ::authz::SqlType>::SQL_NAME }),
+        }) => implementation(&quote! { <#inner as #authz::Type>::SQL_NAME }),
         Ok(TypeModel { sql, .. }) => implementation(&quote! { #sql }),
         Err(error) => {
             let errors = error.to_compile_error();
@@ -116,7 +131,7 @@ fn expand_type(input: &syn::DeriveInput) -> TokenStream2 {
     }
 }
 
-fn expand(input: &syn::DeriveInput) -> TokenStream2 {
+fn expand(input: &syn::DeriveInput, authz: &Path) -> TokenStream2 {
     match authz_schema::model::parse_model(input, &Types::of_one_struct()) {
         Ok(Model {
             table, undeclared, ..
@@ -125,38 +140,40 @@ fn expand(input: &syn::DeriveInput) -> TokenStream2 {
             let sql_name = table.name.to_string();
             let table = implementation(
                 input,
+                authz,
                 table.name.namespace.as_str(),
                 table.name.name.as_str(),
                 &sql_name,
                 &columns,
             );
-            let declared = undeclared.iter().map(has_sql_type);
+            let declared = undeclared.iter().map(|ty| has_sql_type(ty, authz));
             quote! { #table #(#declared)* }
         }
         Err(error) => {
             // An empty implementation, so that code that uses the table does not add errors of its own.
             let errors = error.to_compile_error();
             let name = input.ident.unraw().to_string();
-            let empty = implementation(input, "", &name, &name, &[]);
+            let empty = implementation(input, authz, "", &name, &name, &[]);
             quote! { #errors #empty }
         }
     }
 }
 
 /// Asks the compiler for the SQL type of a field whose type's name does not tell it; the error stands at the field.
-fn has_sql_type(ty: &TokenStream2) -> TokenStream2 {
+fn has_sql_type(ty: &TokenStream2, authz: &Path) -> TokenStream2 {
     let span = ty
         .clone()
         .into_iter()
         .next()
         .map_or_else(proc_macro2::Span::call_site, |token| token.span());
     quote_spanned! { span =>
-        const _: &str = <#ty as ::authz::SqlType>::SQL_NAME;
+        const _: &str = <#ty as #authz::Type>::SQL_NAME;
     }
 }
 
 fn implementation(
     input: &syn::DeriveInput,
+    authz: &Path,
     namespace: &str,
     name: &str,
     sql_name: &str,
@@ -166,7 +183,7 @@ fn implementation(
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     quote! {
         #[automatically_derived]
-        impl #generics ::authz::Table for #ident #arguments #bounds {
+        impl #generics #authz::Table for #ident #arguments #bounds {
             const NAMESPACE: &'static str = #namespace;
             const NAME: &'static str = #name;
             const SQL_NAME: &'static str = #sql_name;

@@ -23,7 +23,7 @@ const CHRONO: &str = "sqlx::types::chrono";
 const TYPES: &str = "sqlx::types";
 const PG: &str = "sqlx::postgres::types";
 
-/// The SQL types that models have without saying so. `authz::SqlType` is implemented for the same Rust types.
+/// The SQL types that models have without saying so. `authz::Type` is implemented for the same Rust types.
 pub const RUST_TYPES: &[RustType] = &[
     RustType {
         sql: "boolean",

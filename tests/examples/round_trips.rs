@@ -31,7 +31,7 @@ const WAYS: [&str; 4] = [
 struct Bench {
     database: Database,
     token: String,
-    claims: authz::Claims,
+    claims: authz::VerifiedClaims,
     authz: [Authz; 2],
     pools: [PgPool; 2],
 }
@@ -44,7 +44,7 @@ impl Bench {
         let connect = || async {
             Authz::builder()
                 .issuer(Issuer::new(ISSUER).audience(AUDIENCE).jwks_json(&key.jwks()))
-                .cached_tokens(0)
+                .cache_bytes(0)
                 .role(database.user())
                 .anonymous_role(database.anonymous())
                 .max_connections(1)

@@ -17,11 +17,13 @@ mod runtime {
     mod jwks;
     mod outage;
     mod pooler;
+    mod presets;
     mod providers;
     mod setup;
     mod signatures;
     mod soak;
     mod transaction;
+    mod verifier;
     mod verify;
     mod wycheproof;
 }

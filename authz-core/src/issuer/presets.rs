@@ -1,4 +1,7 @@
 //! The issuers that people have: name, keys, audience and the traps of each. Where every fact is from stands in `docs/providers.md`.
+//!
+//! Each ends as a preset: what is said by hand takes the place of what it says. What tokens each accepts and refuses is tested with
+//! tokens, in `tests/tests/runtime/presets.rs`.
 
 use super::Issuer;
 
@@ -28,26 +31,21 @@ impl Issuer {
     pub fn clerk(frontend_api_url: impl Into<String>) -> Self {
         let iss = frontend_api_url.into();
         let keys = below(&iss, "/.well-known/jwks.json");
-        Self::new(iss).jwks_url(keys).token_type("JWT")
-    }
-
-    /// Accepts tokens that were made for this page or client: `azp` must be it, or one of them when called several times. A token
-    /// without `azp` is refused.
-    pub fn authorized_party(self, azp: impl Into<String>) -> Self {
-        self.audience_claims(["azp"]).audience(azp)
+        Self::new(iss).jwks_url(keys).token_type("JWT").preset()
     }
 
     /// Stack Auth, by the project's id. Takes the tokens of signed-in users; anonymous and restricted ones have another issuer.
     pub fn stack_auth(project_id: &str) -> Self {
         let iss = format!("https://api.stack-auth.com/api/v1/projects/{project_id}");
         let keys = below(&iss, "/.well-known/jwks.json");
-        Self::new(iss).jwks_url(keys).audience(project_id)
+        Self::new(iss).jwks_url(keys).audience(project_id).preset()
     }
 
     /// Auth0, by the tenant's domain or a custom one, such as `example.eu.auth0.com`. Give the API's identifier as
     /// [`audience`](Self::audience): without one in the request Auth0's access tokens are no JWTs.
     pub fn auth0(domain: &str) -> Self {
-        Self::new(format!("https://{domain}/")).jwks_url(format!("https://{domain}/.well-known/jwks.json"))
+        let keys = format!("https://{domain}/.well-known/jwks.json");
+        Self::new(format!("https://{domain}/")).jwks_url(keys).preset()
     }
 
     /// Firebase Authentication, by the project's id, which is the audience of its ID tokens.
@@ -58,6 +56,7 @@ impl Issuer {
             .jwks_url(FIREBASE_KEYS)
             .audience(project_id)
             .require_key_id()
+            .preset()
     }
 
     /// GCP Identity Platform, by the project's id. Its tokens are Firebase's; the tenant stands in the claim `firebase`.
@@ -70,6 +69,7 @@ impl Issuer {
         Self::new("https://accounts.google.com")
             .jwks_url("https://www.googleapis.com/oauth2/v3/certs")
             .audience(client_id)
+            .preset()
     }
 
     /// Stytch for consumers, by the project's id (`project-live-…` or `project-test-…`), which is the audience. Takes session tokens, not those
@@ -95,6 +95,7 @@ impl Issuer {
             .refuse_claim("typ", "Offline")
             .refuse_claim("typ", "Logout")
             .refuse_claim("typ", "ID")
+            .preset()
     }
 
     /// Supabase with asymmetric signing keys, by the project's URL, such as `https://abcd.supabase.co`. The audience is
@@ -106,6 +107,7 @@ impl Issuer {
             .jwks_url(keys)
             .audience("authenticated")
             .refuse_presence("client_id")
+            .preset()
     }
 
     /// Supabase with the project's legacy JWT secret (HS256). Its keys `anon` and `service_role` are refused: they have no `sub`.
@@ -114,6 +116,7 @@ impl Issuer {
             .shared_secret(jwt_secret)
             .audience("authenticated")
             .refuse_presence("client_id")
+            .preset()
     }
 
     /// Amazon Cognito, by the pool's id, such as `us-east-1_AbCdEf`, which begins with its region. Give the app client's id as
@@ -130,21 +133,34 @@ impl Issuer {
             .audience_claims(["aud", "client_id"])
             .require_claim("token_use", "access")
             .require_claim("token_use", "id")
+            .preset()
     }
 
     /// Microsoft Entra ID (Azure AD), tokens of version 2, by the tenant's id (a GUID). Give the API's client id as
     /// [`audience`](Self::audience).
-    pub fn azure_ad(tenant_id: &str) -> Self {
+    pub fn entra_id(tenant_id: &str) -> Self {
         let tenant = format!("https://login.microsoftonline.com/{tenant_id}");
-        Self::new(format!("{tenant}/v2.0")).jwks_url(format!("{tenant}/discovery/v2.0/keys"))
+        let keys = format!("{tenant}/discovery/v2.0/keys");
+        Self::new(format!("{tenant}/v2.0")).jwks_url(keys).preset()
+    }
+
+    /// [`entra_id`](Self::entra_id) by the name that it had before.
+    pub fn azure_ad(tenant_id: &str) -> Self {
+        Self::entra_id(tenant_id)
     }
 
     /// Microsoft Entra ID (Azure AD), tokens of version 1, which an API gets unless its manifest asks for version 2. Give its App ID
     /// URI or client id as [`audience`](Self::audience).
+    pub fn entra_id_v1(tenant_id: &str) -> Self {
+        let keys = format!("https://login.microsoftonline.com/{tenant_id}/discovery/keys");
+        Self::new(format!("https://sts.windows.net/{tenant_id}/"))
+            .jwks_url(keys)
+            .preset()
+    }
+
+    /// [`entra_id_v1`](Self::entra_id_v1) by the name that it had before.
     pub fn azure_ad_v1(tenant_id: &str) -> Self {
-        Self::new(format!("https://sts.windows.net/{tenant_id}/")).jwks_url(format!(
-            "https://login.microsoftonline.com/{tenant_id}/discovery/keys"
-        ))
+        Self::entra_id_v1(tenant_id)
     }
 
     /// Descope, by the project's id. Keys and issuer are the project's own; give an [`audience`](Self::audience) if a template
@@ -156,6 +172,7 @@ impl Issuer {
             ))
             .any_audience()
             .refuse_claim("drn", "DSR")
+            .preset()
     }
 
     /// Neon Auth, by its URL, such as `https://ep-xx.aws.neon.tech/neondb/auth`. Issuer and audience are the origin of that URL.
@@ -164,6 +181,7 @@ impl Issuer {
         Self::new(origin)
             .jwks_url(below(auth_url, "/.well-known/jwks.json"))
             .audience(origin)
+            .preset()
     }
 
     /// better-auth with its JWT plugin, by the application's base URL, which is issuer and audience unless configured otherwise.
@@ -171,6 +189,7 @@ impl Issuer {
         Self::new(base_url)
             .jwks_url(below(base_url, "/api/auth/jwks"))
             .audience(base_url)
+            .preset()
     }
 
     /// `WorkOS` `AuthKit`, by the client's id, of which issuer and keys are. Its tokens have no audience.
@@ -178,12 +197,14 @@ impl Issuer {
         Self::new(format!("https://api.workos.com/user_management/{client_id}"))
             .jwks_url(format!("https://api.workos.com/sso/jwks/{client_id}"))
             .any_audience()
+            .preset()
     }
 
     /// Okta, by the URL of a custom authorization server, such as `https://example.okta.com/oauth2/aus1`. Give the server's
     /// [`audience`](Self::audience).
     pub fn okta(authorization_server_url: &str) -> Self {
-        Self::new(authorization_server_url).jwks_url(below(authorization_server_url, "/v1/keys"))
+        let keys = below(authorization_server_url, "/v1/keys");
+        Self::new(authorization_server_url).jwks_url(keys).preset()
     }
 }
 
@@ -199,6 +220,7 @@ fn stytch(project_id: &str, sessions: &str) -> Issuer {
         ))
         .audience(project_id)
         .require_presence("https://stytch.com/session")
+        .preset()
 }
 
 fn below(url: &str, path: &str) -> String {
@@ -215,7 +237,6 @@ fn origin(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::Audience;
 
     #[test]
     fn each_preset_is_complete_once_its_audience_is_given() {
@@ -257,8 +278,16 @@ mod tests {
                 "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC",
             ),
             (
+                Issuer::entra_id("t1").audience("c1"),
+                "https://login.microsoftonline.com/t1/v2.0",
+            ),
+            (
                 Issuer::azure_ad("t1").audience("c1"),
                 "https://login.microsoftonline.com/t1/v2.0",
+            ),
+            (
+                Issuer::entra_id_v1("t1").audience("c1"),
+                "https://sts.windows.net/t1/",
             ),
             (
                 Issuer::azure_ad_v1("t1").audience("c1"),
@@ -298,36 +327,5 @@ mod tests {
         ] {
             assert!(without_audience.build().is_err());
         }
-    }
-
-    /// Whether tokens with these claims are for this program.
-    fn admits(issuer: Issuer, claims: &str) -> bool {
-        let audience = if issuer.any_audience {
-            Audience::Any
-        } else {
-            Audience::OneOf {
-                claims: issuer.audience_claims,
-                values: issuer.audiences,
-            }
-        };
-        audience.admits(&serde_json::from_str(claims).unwrap())
-    }
-
-    #[test]
-    fn a_session_token_of_clerk_is_for_its_page_and_one_of_a_template_for_its_audience() {
-        let clerk = || Issuer::clerk("https://clerk.example.com");
-        // The claims that a token has by default, without the times.
-        let session = r#"{"azp":"https://example.com","fva":[0,-1],"iss":"https://clerk.example.com","sid":"sess_1","sts":"active","sub":"user_1","v":2}"#;
-        let template = r#"{"aud":"todos","iss":"https://clerk.example.com","sub":"user_1"}"#;
-        let page = || clerk().authorized_party("https://example.com");
-        assert!(admits(page(), session));
-        assert!(admits(
-            page().authorized_party("https://www.example.com"),
-            session
-        ));
-        assert!(!admits(page(), &session.replace("example.com", "evil.com")));
-        assert!(!admits(page(), template));
-        assert!(admits(clerk().audience("todos"), template));
-        assert!(!admits(clerk().audience("todos"), session));
     }
 }

@@ -9,8 +9,8 @@ use reqwest::{Client, StatusCode, Url};
 use serde_json::Value;
 
 use super::json;
-use super::source::Fetch;
-use crate::issuer::IssuerProblem;
+use super::source::{Fetch, FetchError};
+use crate::error::{IssuerError, KeysError};
 
 /// No key set is larger; what is, is not read.
 const MAX_BODY: usize = 64 * 1024;
@@ -31,11 +31,11 @@ pub(crate) struct Http {
 
 impl Http {
     /// The address of a key set: https, or where it is allowed http on this very machine.
-    pub(crate) fn new(url: &str, allow_loopback_http: bool) -> Result<Self, IssuerProblem> {
-        let url = Url::parse(url).map_err(|_| IssuerProblem::BadUrl)?;
+    pub(crate) fn new(url: &str, allow_loopback_http: bool) -> Result<Self, IssuerError> {
+        let url = Url::parse(url).map_err(|_| IssuerError::BadUrl)?;
         let plain = is_plain_loopback(&url) && allow_loopback_http;
         if url.scheme() != "https" && !plain {
-            return Err(IssuerProblem::NotHttps);
+            return Err(IssuerError::NotHttps);
         }
         // Proxies of the environment (HTTPS_PROXY) serve, but none leads to this machine.
         let builder = if is_loopback(&url) {
@@ -51,7 +51,7 @@ impl Http {
             .timeout(TOTAL_TIMEOUT)
             .user_agent(concat!("authz/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|_| IssuerProblem::NoTls)?;
+            .map_err(|_| IssuerError::NoTls)?;
         Ok(Self {
             client,
             url,
@@ -61,7 +61,7 @@ impl Http {
     }
 
     /// The address of an issuer's discovery document, which names that of the keys.
-    pub(crate) fn discover(iss: &str, allow_loopback_http: bool) -> Result<Self, IssuerProblem> {
+    pub(crate) fn discover(iss: &str, allow_loopback_http: bool) -> Result<Self, IssuerError> {
         // "Any terminating / MUST be removed before appending" (Discovery 1.0, 4.1).
         let url = format!("{}{DISCOVERY_PATH}", iss.trim_end_matches('/'));
         let http = Self::new(&url, allow_loopback_http)?;
@@ -71,23 +71,25 @@ impl Http {
         })
     }
 
-    async fn keys(&self) -> Result<Vec<u8>, &'static str> {
+    async fn keys(&self) -> Result<Vec<u8>, FetchError> {
         let Some(iss) = &self.discovers else {
             return self.get(self.url.clone()).await;
         };
         let document = self.get(self.url.clone()).await?;
         let document = json::object(&document).ok_or("the discovery document is no JSON object")?;
         // Compared byte by byte, else one issuer could stand for another (Discovery 1.0, 4.3).
-        if document.get("issuer").and_then(Value::as_str) != Some(iss) {
-            return Err("the discovery document is that of another issuer");
+        match document.get("issuer").and_then(Value::as_str) {
+            None => return Err("the discovery document names no issuer".into()),
+            Some(found) if found != iss => return Err(FetchError::OtherIssuer(shown(found))),
+            Some(_) => {}
         }
         let url = document.get("jwks_uri").and_then(Value::as_str);
         let url = url.and_then(|url| Url::parse(url).ok());
         let url = url.ok_or("the discovery document names no URL of keys")?;
         if !self.may_be_named(&url) {
-            return Err(
-                "the discovery document names a URL of keys that is not https, or of this machine or network",
-            );
+            let problem =
+                "the discovery document names a URL of keys that is not https, or of this machine or network";
+            return Err(problem.into());
         }
         self.get(url).await
     }
@@ -102,16 +104,23 @@ impl Http {
         plain || (url.scheme() == "https" && url.domain().is_some_and(|name| !is_local_name(name)))
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, &'static str> {
+    async fn get(&self, url: Url) -> Result<Vec<u8>, FetchError> {
+        // A URL may hold a password.
+        let caused = |problem: &'static str| {
+            move |cause: reqwest::Error| {
+                FetchError::Unavailable(KeysError::new(problem).caused_by(cause.without_url()))
+            }
+        };
         let request = self.client.get(url).header("accept", "application/json");
-        let mut response = request.send().await.map_err(|_| "no answer")?;
+        let mut response = request.send().await.map_err(caused("no answer"))?;
         if response.status() != StatusCode::OK {
-            return Err("the answer is not 200");
+            let problem = format!("the answer is {} instead of 200", response.status().as_u16());
+            return Err(FetchError::Unavailable(KeysError::new(problem)));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| "the answer broke off")? {
+        while let Some(chunk) = response.chunk().await.map_err(caused("the answer broke off"))? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err("the answer is larger than 64 KiB");
+                return Err("the answer is larger than 64 KiB".into());
             }
             body.extend_from_slice(&chunk);
         }
@@ -120,11 +129,16 @@ impl Http {
 }
 
 impl Fetch for Http {
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, &'static str>> {
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
         // Both requests of a discovery share the time.
         let keys = tokio::time::timeout(TOTAL_TIMEOUT, self.keys());
-        Box::pin(async { keys.await.unwrap_or(Err("no answer in time")) })
+        Box::pin(async { keys.await.unwrap_or_else(|_| Err("no answer in time".into())) })
     }
+}
+
+/// A name from outside, as it may stand in a log.
+fn shown(name: &str) -> String {
+    name.chars().take(200).flat_map(char::escape_debug).collect()
 }
 
 /// Whether the host is sure to mean this machine: no name but `localhost` is (RFC 6761).

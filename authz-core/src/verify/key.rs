@@ -23,6 +23,9 @@ use super::json;
 /// More keys than this in one set are a mistake or an attack; the rest is left out.
 const MAX_KEYS: usize = 100;
 
+/// The most bits of an RSA exponent, as `BoringSSL` and its relatives have it (RFC 8017, 3.1 asks for an odd number from 3).
+const MAX_EXPONENT_BITS: u32 = 33;
+
 /// The smallest and largest RSA modulus, in bytes: 2048 and 8192 bits.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
@@ -92,7 +95,7 @@ struct Jwk {
 }
 
 /// Why a whole set of keys is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BadSet {
     /// It is no JSON Web Key Set, or a member stands in it twice.
     Malformed,
@@ -100,22 +103,25 @@ pub(crate) enum BadSet {
     Secret,
     /// It has no key that we can use.
     Empty,
+    /// All that it has are different keys by one id: this one, or several.
+    Ambiguous(String),
 }
 
 impl BadSet {
     /// For the log.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Malformed => "it is no key set",
             Self::Secret => "it publishes a private key or a shared secret",
             Self::Empty => "it holds no usable key",
+            Self::Ambiguous(_) => "it holds different keys by one key id and algorithm, and no other key",
         }
     }
 }
 
 impl Key {
     /// The algorithm that a token's header names, when it is one that we accept.
-    pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+    pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
         Some(match name {
             "RS256" => Algorithm::RS256,
             "RS384" => Algorithm::RS384,
@@ -144,33 +150,60 @@ impl Key {
         if values.iter().any(is_secret) {
             return Err(BadSet::Secret);
         }
-        let mut keys: Vec<Self> = values
-            .into_iter()
-            .take(MAX_KEYS)
-            .filter_map(|value| {
-                let key = Self::from_jwk(value);
-                if key.is_none() {
-                    tracing::warn!(
-                        "a key of a key set is skipped: it cannot be used for verifying signatures"
-                    );
-                }
-                key
-            })
-            .collect();
-        // Of two keys by one name, one may have been slipped in; neither is used.
-        let names: Vec<_> = keys
-            .iter()
-            .map(|key| (key.inner.kid.clone(), key.inner.algorithm))
-            .collect();
-        keys.retain(|key| {
-            let same = |(kid, algorithm): &&_| *kid == key.inner.kid && *algorithm == key.inner.algorithm;
-            key.inner.kid.is_none() || names.iter().filter(same).count() == 1
-        });
-        if keys.is_empty() {
-            Err(BadSet::Empty)
-        } else {
-            Ok(keys)
+        if values.len() > MAX_KEYS {
+            tracing::warn!(
+                keys = values.len(),
+                "a key set is too large: the keys behind the first {MAX_KEYS} are not used"
+            );
         }
+        let keys = values.into_iter().take(MAX_KEYS).filter_map(|value| {
+            let key = Self::from_jwk(value);
+            if key.is_none() {
+                tracing::warn!("a key of a key set is skipped: it cannot be used for verifying signatures");
+            }
+            key
+        });
+        let keys = Self::once(keys);
+        // Of two keys by one name, one may have been slipped in; neither is used.
+        let (clear, ambiguous): (Vec<_>, Vec<_>) =
+            keys.iter().cloned().partition(|key| key.rival(&keys).is_none());
+        for key in &ambiguous {
+            tracing::warn!(
+                kid = key.kid(),
+                "a key of a key set is skipped: another key has the same key id and algorithm"
+            );
+        }
+        match ambiguous.first().and_then(Self::kid) {
+            _ if !clear.is_empty() => Ok(clear),
+            Some(kid) => Err(BadSet::Ambiguous(kid.to_owned())),
+            None => Err(BadSet::Empty),
+        }
+    }
+
+    /// Leaves out what is the same key under the same name once more.
+    pub(crate) fn once(keys: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for key in keys {
+            if all.iter().any(|known| known.is_same(&key)) {
+                tracing::warn!(kid = key.kid(), "a key is given twice, and counts once");
+            } else {
+                all.push(key);
+            }
+        }
+        all
+    }
+
+    /// Another of these keys that has the same name and algorithm.
+    pub(crate) fn rival<'a>(&self, keys: &'a [Self]) -> Option<&'a Self> {
+        let (kid, algorithm) = (self.kid()?, self.inner.algorithm);
+        keys.iter().find(|other| {
+            other.kid() == Some(kid) && other.inner.algorithm == algorithm && !other.is_same(self)
+        })
+    }
+
+    /// Its name, if it has one.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.inner.kid.as_deref()
     }
 
     /// Reads a public key in PEM: RSA (for RS256), P-256 (ES256), P-384 (ES384) or Ed25519 (`EdDSA`).
@@ -249,7 +282,7 @@ impl Key {
     }
 
     /// Whether this key may have signed a token with this header. A key without a name fits every name.
-    pub(super) fn fits(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
+    pub(crate) fn fits(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
         let same_kid = match (kid, self.inner.kid.as_deref()) {
             (Some(wanted), Some(own)) => wanted == own,
             _ => true,
@@ -258,7 +291,7 @@ impl Key {
     }
 
     /// Whether this is this key's signature of the message.
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.inner.check {
             Check::Public(key) => key.verify_sig(message, signature).is_ok(),
             // In constant time.
@@ -267,7 +300,7 @@ impl Key {
     }
 
     /// Whether it is the same key under the same name.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         let (own, other) = (&self.inner, &other.inner);
         let same_key = match (&own.check, &other.check) {
             (Check::Public(own), Check::Public(other)) => own.as_ref() == other.as_ref(),
@@ -308,12 +341,20 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
 
 fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Option<Check> {
     let (n, e) = (without_zeros(modulus), without_zeros(exponent));
-    let odd = e.last().is_some_and(|byte| byte % 2 == 1) && e != [1];
-    if !RSA_BYTES.contains(&n.len()) || !odd || has_roca_fingerprint(n) {
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+    let usual_exponent = is_odd(e) && e != [1] && bits(e) <= u64::from(MAX_EXPONENT_BITS);
+    // A product of odd primes is odd.
+    if !RSA_BYTES.contains(&n.len()) || !is_odd(n) || !usual_exponent || has_roca_fingerprint(n) {
         return None;
     }
     let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(rsa_parameters(algorithm)?);
     key.ok().map(Check::Public)
+}
+
+/// How many bits a number without zeros at its start has.
+fn bits(number: &[u8]) -> u64 {
+    let zeros = number.first().map_or(0, |byte| byte.leading_zeros());
+    (8 * number.len() as u64).saturating_sub(u64::from(zeros))
 }
 
 fn without_zeros(number: &[u8]) -> &[u8] {
@@ -471,12 +512,41 @@ mod tests {
     #[test]
     fn rsa_keys_that_are_weak_in_other_ways_are_skipped() {
         let n = BASE64_URL_SAFE_NO_PAD.encode(vec![0xff; 256]);
-        for (e, expected) in [("AQAB", 1), ("Aw", 1), ("AQ", 0), ("AQAA", 0), ("", 0)] {
+        let exponent = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        for (e, expected) in [
+            (exponent(&[1, 0, 1]), 1),
+            (exponent(&[3]), 1),
+            (exponent(&[17]), 1),
+            (exponent(&[0, 0, 3]), 1),
+            (exponent(&[0xff; 4]), 1),
+            (exponent(&[1, 0xff, 0xff, 0xff, 0xff]), 1),
+            (exponent(&[2, 0, 0, 0, 1]), 0),
+            (exponent(&[1, 0, 0, 0, 0, 0, 0, 0, 1]), 0),
+            (exponent(&[0xff; 256]), 0),
+            (exponent(&[1]), 0),
+            (exponent(&[0, 1]), 0),
+            (exponent(&[0]), 0),
+            (exponent(&[2]), 0),
+            (exponent(&[1, 0, 0]), 0),
+            (String::new(), 0),
+        ] {
             assert_eq!(
                 count(&format!(r#"{{"kty": "RSA", "n": "{n}", "e": "{e}"}}"#)),
                 expected,
                 "{e}"
             );
+        }
+        for (last, expected) in [(0xff, 1), (0xfd, 1), (0xfe, 0), (0x80, 0), (0, 0)] {
+            for length in [256, 384, 512] {
+                let mut modulus = vec![0xff; length];
+                modulus[length - 1] = last;
+                let n = BASE64_URL_SAFE_NO_PAD.encode(modulus);
+                assert_eq!(
+                    count(&format!(r#"{{"kty": "RSA", "n": "{n}", "e": "AQAB"}}"#)),
+                    expected,
+                    "{length} {last}"
+                );
+            }
         }
         assert_eq!(count(&rsa_key(1024, "")), 1);
         assert_eq!(count(&rsa_key(1025, "")), 0);
@@ -538,11 +608,56 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_by_one_name_are_both_skipped() {
+    fn two_different_keys_by_one_name_are_both_skipped() {
         let (one, other) = (rsa_key(256, r#", "kid": "a""#), rsa_key(257, r#", "kid": "a""#));
-        assert_eq!(count(&format!("{one}, {other}")), 0);
+        let set = |keys: &str| Key::from_jwks(format!(r#"{{"keys": [{keys}]}}"#).as_bytes());
+        for keys in [
+            format!("{one}, {other}"),
+            format!("{one}, {one}, {other}"),
+            format!("{other}, {one}, {other}, {one}"),
+        ] {
+            assert_eq!(set(&keys).unwrap_err(), BadSet::Ambiguous("a".to_owned()));
+            let third = rsa_key(258, r#", "kid": "b""#);
+            assert_eq!(count(&format!("{keys}, {third}")), 1);
+        }
         let other = rsa_key(257, r#", "kid": "b""#);
         assert_eq!(count(&format!("{one}, {other}")), 2);
+        // A key serves one algorithm: these are two by one name.
+        let pss = rsa_key(256, r#", "kid": "a", "alg": "PS256""#);
+        assert_eq!(count(&format!("{one}, {pss}")), 2);
+    }
+
+    #[test]
+    fn one_key_twice_in_a_set_is_one_key() {
+        for key in [
+            rsa_key(256, r#", "kid": "a""#),
+            rsa_key(256, ""),
+            rsa_key(256, r#", "alg": "PS512""#),
+        ] {
+            for times in 1..4 {
+                assert_eq!(count(&vec![key.clone(); times].join(",")), 1, "{times} of {key}");
+            }
+        }
+        let spelt = rsa_key(256, r#", "kid": "a", "alg": "RS256", "use": "sig""#);
+        assert_eq!(count(&format!("{spelt}, {}", rsa_key(256, r#", "kid": "a""#))), 1);
+        let (one, other) = (rsa_key(256, r#", "kid": "a""#), rsa_key(256, r#", "kid": "b""#));
+        assert_eq!(count(&format!("{one}, {other}")), 2, "two names");
+        assert_eq!(
+            count(&format!("{}, {}", rsa_key(256, ""), rsa_key(257, ""))),
+            2,
+            "no names"
+        );
+    }
+
+    #[test]
+    fn a_set_has_a_hundred_keys_and_no_more() {
+        let keys = |number: usize| {
+            let keys = (0..number).map(|number| rsa_key(256, &format!(r#", "kid": "{number}""#)));
+            count(&keys.collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(keys(99), 99);
+        assert_eq!(keys(100), 100);
+        assert_eq!(keys(101), 100);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::json;
 use super::token::Token;
-use crate::error::Reason;
+use crate::error::RejectReason;
 
 /// The types of tokens that are taken where the issuer says nothing: a JWT, and an access token (RFC 9068). Others that the same
 /// keys sign, such as logout tokens and `DPoP` proofs, have types of their own (RFC 8725, 3.11).
@@ -17,6 +17,8 @@ const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     pub(crate) audience: Audience,
+    /// What `azp` must be one of, where this is not empty.
+    pub(crate) parties: Vec<String>,
     pub(crate) token_type: TokenType,
     pub(crate) requires_key_id: bool,
     pub(crate) refuses_id_tokens: bool,
@@ -61,25 +63,26 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    fn of(claims: &Map<String, Value>) -> Result<Self, Reason> {
-        let end = claims.get("exp").and_then(Value::as_u64).ok_or(Reason::Expired)?;
+    fn of(claims: &Map<String, Value>) -> Result<Self, RejectReason> {
+        let end = claims.get("exp").and_then(|value| seconds(value, f64::floor));
+        let end = end.ok_or(RejectReason::Expired)?;
         let mut start = 0;
         for name in ["nbf", "iat"] {
             if let Some(value) = claims.get(name) {
-                start = start.max(value.as_u64().ok_or(Reason::NotYetValid)?);
+                start = start.max(seconds(value, f64::ceil).ok_or(RejectReason::NotYetValid)?);
             }
         }
         Ok(Self { end, start })
     }
 
     /// Checks the times, where the clocks may differ by the leeway.
-    pub(crate) fn check(self, now: u64, leeway: u64) -> Result<(), Reason> {
+    pub(crate) fn check(self, now: u64, leeway: u64) -> Result<(), RejectReason> {
         // RFC 7519, 4.1.4: not accepted on or after this time.
         if now >= self.end.saturating_add(leeway) {
-            return Err(Reason::Expired);
+            return Err(RejectReason::Expired);
         }
         if self.start > now.saturating_add(leeway) {
-            return Err(Reason::NotYetValid);
+            return Err(RejectReason::NotYetValid);
         }
         Ok(())
     }
@@ -87,37 +90,39 @@ impl Times {
 
 impl Rules {
     /// Checks what the header says of the token.
-    pub(super) fn check_header(&self, token: &Token<'_>) -> Result<(), Reason> {
+    pub(crate) fn check_header(&self, token: &Token<'_>) -> Result<(), RejectReason> {
         let named = token.token_type.as_deref();
         let fine = match &self.token_type {
             TokenType::Usual => named.is_none_or(|name| USUAL_TYPES.contains(&name)),
             TokenType::OneOf(types) => named.is_some_and(|name| types.iter().any(|own| own == name)),
         };
         if !fine {
-            return Err(Reason::Type);
+            return Err(RejectReason::Type);
         }
         if self.requires_key_id && token.kid.is_none() {
-            return Err(Reason::UnknownKey);
+            return Err(RejectReason::UnknownKey);
         }
         Ok(())
     }
 
     /// Checks the claims of a token whose signature is good.
-    pub(super) fn check_claims(
+    pub(crate) fn check_claims(
         &self,
         token: &Token<'_>,
         claims: &Map<String, Value>,
         now: u64,
         leeway: u64,
-    ) -> Result<Times, Reason> {
+    ) -> Result<Times, RejectReason> {
         let times = Times::of(claims)?;
         times.check(now, leeway)?;
-        if !self.audience.admits(claims) {
-            return Err(Reason::Audience);
+        let party = claims.get("azp").and_then(Value::as_str);
+        let for_party = |parties: &[String]| party.is_some_and(|azp| parties.iter().any(|own| own == azp));
+        if !self.audience.admits(claims) || !(self.parties.is_empty() || for_party(&self.parties)) {
+            return Err(RejectReason::Audience);
         }
         let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
         if sub.is_empty() || (self.subject_is_uuid && !is_uuid(sub)) {
-            return Err(Reason::Subject);
+            return Err(RejectReason::Subject);
         }
         let is = |name: &str, text: &str| claims.get(name).and_then(Value::as_str) == Some(text);
         let mut required = self.required.iter();
@@ -126,14 +131,14 @@ impl Rules {
             || !self.present.iter().all(|name| claims.contains_key(name))
             || self.absent.iter().any(|name| claims.contains_key(name))
         {
-            return Err(Reason::Claim);
+            return Err(RejectReason::Claim);
         }
         if self.refuses_id_tokens && ID_TOKEN_CLAIMS.iter().any(|name| claims.contains_key(*name)) {
-            return Err(Reason::Type);
+            return Err(RejectReason::Type);
         }
         // PostgreSQL's text and jsonb cannot hold one: every query of this user would fail.
         if token.may_hold_nul() && json::holds_nul(claims) {
-            return Err(Reason::Nul);
+            return Err(RejectReason::Nul);
         }
         Ok(times)
     }
@@ -162,6 +167,17 @@ impl Audience {
     }
 }
 
+/// A `NumericDate` (RFC 7519, 2), which may have a fraction: whole seconds, rounded to the side on which the token is good for less time.
+/// `None` for what is negative or no number.
+fn seconds(value: &Value, round: fn(f64) -> f64) -> Option<u64> {
+    if let Some(whole) = value.as_u64() {
+        return Some(whole);
+    }
+    let time = value.as_f64().filter(|time| time.is_finite() && *time >= 0.0)?;
+    // What is beyond the range becomes its end.
+    Some(round(time) as u64)
+}
+
 /// A uuid in the usual form, RFC 9562 section 4.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
@@ -182,19 +198,19 @@ mod tests {
         let check = |start, end| Times { end, start }.check(NOW, 30);
         for (start, end, expected) in [
             (0, NOW - 29, Ok(())),
-            (0, NOW - 30, Err(Reason::Expired)),
-            (0, 0, Err(Reason::Expired)),
+            (0, NOW - 30, Err(RejectReason::Expired)),
+            (0, 0, Err(RejectReason::Expired)),
             (0, u64::MAX, Ok(())),
             (NOW + 30, NOW + 60, Ok(())),
-            (NOW + 31, NOW + 60, Err(Reason::NotYetValid)),
-            (u64::MAX, u64::MAX, Err(Reason::NotYetValid)),
+            (NOW + 31, NOW + 60, Err(RejectReason::NotYetValid)),
+            (u64::MAX, u64::MAX, Err(RejectReason::NotYetValid)),
         ] {
             assert_eq!(check(start, end), expected, "{start} {end}");
         }
         // A clock that jumps: before 1970 it counts as the end of time, where every token has expired.
         assert_eq!(
             Times { end: NOW, start: 0 }.check(u64::MAX, 30),
-            Err(Reason::Expired)
+            Err(RejectReason::Expired)
         );
         assert_eq!(
             Times {
@@ -202,8 +218,54 @@ mod tests {
                 start: NOW - 60
             }
             .check(0, 30),
-            Err(Reason::NotYetValid)
+            Err(RejectReason::NotYetValid)
         );
+    }
+
+    #[test]
+    fn times_may_have_a_fraction_or_an_exponent_and_are_rounded_against_the_token() {
+        let times = |exp: &str, nbf: &str| {
+            let claims = format!(r#"{{"exp": {exp}, "nbf": {nbf}, "iat": {nbf}}}"#);
+            Times::of(&json::claims(claims.as_bytes()).unwrap())
+        };
+        let good = |start, end| Ok(Times { end, start });
+        for (exp, nbf, expected) in [
+            ("1900000000", "1700000000", good(1_700_000_000, 1_900_000_000)),
+            ("1900000000.0", "1700000000.0", good(1_700_000_000, 1_900_000_000)),
+            ("1.9E9", "1.7e9", good(1_700_000_000, 1_900_000_000)),
+            ("1.9e+9", "17E+8", good(1_700_000_000, 1_900_000_000)),
+            (
+                "19000000005e-1",
+                "17000000005e-1",
+                good(1_700_000_001, 1_900_000_000),
+            ),
+            ("1900000000.5", "1700000000.5", good(1_700_000_001, 1_900_000_000)),
+            (
+                "1900000000.999999",
+                "1700000000.000001",
+                good(1_700_000_001, 1_900_000_000),
+            ),
+            (
+                "1900000000.99999999999999",
+                "1700000000.00000000000001",
+                good(1_700_000_001, 1_900_000_000),
+            ),
+            ("0.5", "0.0", good(0, 0)),
+            ("1e30", "-0.0", good(0, u64::MAX)),
+            ("1e30", "1e30", good(u64::MAX, u64::MAX)),
+            ("-1", "0", Err(RejectReason::Expired)),
+            ("-0.5", "0", Err(RejectReason::Expired)),
+            ("\"1900000000\"", "0", Err(RejectReason::Expired)),
+            ("[1900000000]", "0", Err(RejectReason::Expired)),
+            ("null", "0", Err(RejectReason::Expired)),
+            ("true", "0", Err(RejectReason::Expired)),
+            ("1900000000", "-0.5", Err(RejectReason::NotYetValid)),
+            ("1900000000", "-1", Err(RejectReason::NotYetValid)),
+            ("1900000000", "\"1.7e9\"", Err(RejectReason::NotYetValid)),
+            ("1900000000", "null", Err(RejectReason::NotYetValid)),
+        ] {
+            assert_eq!(times(exp, nbf), expected, "{exp} {nbf}");
+        }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //! Four clocks rule a fetched set. After [`REFRESH`] it is fetched anew in the background, while it goes on being used; when nobody has asked
 //! for [`IDLE`], the next one waits for that fetch, so that a key which was withdrawn meanwhile is not used once more. Without a fetch that
 //! worked for the time that the issuer's settings allow, it is used no more. And however many tokens with unknown keys arrive, at
-//! most one fetch starts within [`COOLDOWN`]: anybody can make up key ids, no signature is needed for that.
+//! most one fetch starts within [`COOLDOWN`]: anybody can make up key ids, no signature is needed for that. A signature that no key made
+//! counts as one: the issuer may have put a new key under an old name.
 //!
 //! A set that differs from the one before begins a new epoch, in which no token counts as verified before.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
@@ -17,7 +18,7 @@ use jsonwebtoken::Algorithm;
 use tokio::time::Instant;
 
 use super::key::Key;
-use crate::error::{Error, Outage, Reason};
+use crate::error::{Error, KeysError, Outage, RejectReason};
 
 /// From this age on a set is fetched anew in the background.
 const REFRESH: Duration = Duration::from_secs(300);
@@ -46,11 +47,39 @@ pub(crate) enum KeySource {
 /// Gets the text of a key set.
 pub(crate) trait Fetch: Send + Sync {
     /// The text, or why there is none, without secrets: it is logged.
-    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, &'static str>>;
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>>;
+}
+
+/// Why there is no key set.
+#[derive(Debug, Clone)]
+pub(crate) enum FetchError {
+    /// It may be there later.
+    Unavailable(KeysError),
+    /// The address is that of another issuer, by this name: the settings are wrong.
+    OtherIssuer(String),
+}
+
+impl FetchError {
+    fn as_keys_error(&self) -> KeysError {
+        match self {
+            Self::Unavailable(error) => error.clone(),
+            Self::OtherIssuer(found) => {
+                KeysError::new(format!("the discovery document is that of the issuer `{found}`"))
+            }
+        }
+    }
+}
+
+impl From<&'static str> for FetchError {
+    fn from(problem: &'static str) -> Self {
+        Self::Unavailable(KeysError::new(problem))
+    }
 }
 
 /// Keys that are fetched, and the state of fetching them. The times are read at each token, so that no lock is taken for them.
 pub(crate) struct Remote {
+    /// The issuer's name, for the log.
+    iss: String,
     fetch: Box<dyn Fetch>,
     /// How long a set is used while fetching fails.
     max_stale: Duration,
@@ -60,6 +89,8 @@ pub(crate) struct Remote {
     fetched: Moment,
     /// When the last fetch began, whether it worked or not.
     attempted: Moment,
+    /// Why the last fetch brought no keys, if it did not.
+    problem: Mutex<Option<FetchError>>,
     /// Held while a fetch runs, so that there is one at a time.
     fetching: tokio::sync::Mutex<()>,
 }
@@ -96,14 +127,34 @@ impl Moment {
 
 impl KeySource {
     /// Fetches the keys, so that the first token need not wait. Without success the next token tries again.
-    pub(crate) async fn warm_up(&self) {
-        if let Self::Remote(remote) = self {
-            remote.refreshed().await;
+    ///
+    /// # Errors
+    ///
+    /// The name of the issuer whose keys these are, where it is another.
+    pub(crate) async fn warm_up(&self) -> Result<(), String> {
+        let Self::Remote(remote) = self else {
+            return Ok(());
+        };
+        remote.refreshed().await;
+        match &*remote.problem() {
+            Some(FetchError::OtherIssuer(found)) => Err(found.clone()),
+            _ => Ok(()),
         }
     }
 
+    /// Whether there are other keys than those of an epoch, which made none of the signatures of a token. They are fetched once
+    /// more, as for a key that is not known.
+    pub(crate) async fn has_others_than(&self, epoch: u64) -> bool {
+        if let Self::Remote(remote) = self
+            && self.epoch() == epoch
+        {
+            remote.fetched_again().await;
+        }
+        self.epoch() != epoch
+    }
+
     /// Which set the keys are of. A later set has a higher number.
-    pub(super) fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         match self {
             Self::Fixed(_) => 0,
             Self::Remote(remote) => remote.epoch.load(Ordering::SeqCst),
@@ -111,7 +162,7 @@ impl KeySource {
     }
 
     /// The same, while what was verified with that set may count without looking its key up. Has the set fetched anew when it is time.
-    pub(super) fn usable_epoch(&self) -> Option<u64> {
+    pub(crate) fn usable_epoch(&self) -> Option<u64> {
         match self {
             Self::Fixed(_) => Some(0),
             Self::Remote(remote) => {
@@ -129,14 +180,14 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// [`Reason::UnknownKey`] when the issuer has no such key; [`Outage::Keys`] when its keys are not known.
-    pub(super) async fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
+    /// [`RejectReason::UnknownKey`] when the issuer has no such key; [`Outage::Keys`] when its keys are not known.
+    pub(crate) async fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
         let keys = match self {
             Self::Fixed(keys) => fitting(keys, kid, algorithm),
             Self::Remote(remote) => remote.find(kid, algorithm).await?,
         };
         if keys.is_empty() {
-            Err(Error::Rejected(Reason::UnknownKey))
+            Err(Error::Rejected(RejectReason::UnknownKey))
         } else {
             Ok(keys)
         }
@@ -148,14 +199,16 @@ impl Remote {
         not(feature = "jwks-http"),
         expect(dead_code, reason = "keys are fetched over http alone")
     )]
-    pub(crate) fn new(fetch: impl Fetch + 'static, max_stale: Duration) -> Arc<Self> {
+    pub(crate) fn new(iss: &str, fetch: impl Fetch + 'static, max_stale: Duration) -> Arc<Self> {
         Arc::new(Self {
+            iss: iss.to_owned(),
             fetch: Box::new(fetch),
             max_stale,
             keys: RwLock::new(Arc::default()),
             epoch: AtomicU64::new(0),
             fetched: Moment::never(),
             attempted: Moment::never(),
+            problem: Mutex::default(),
             fetching: tokio::sync::Mutex::default(),
         })
     }
@@ -172,11 +225,25 @@ impl Remote {
                 return Ok(found);
             }
         }
+        self.fetched_again().await;
+        let (_, keys) = self.usable().ok_or_else(|| {
+            let problem = self.problem().as_ref().map(FetchError::as_keys_error);
+            Error::Unavailable(Outage::Keys(
+                problem.unwrap_or_else(|| KeysError::new("the last keys are too old")),
+            ))
+        })?;
+        Ok(fitting(&keys, kid, algorithm))
+    }
+
+    /// Waits for the fetch that is in flight, or for a new one where one may begin.
+    async fn fetched_again(self: &Arc<Self>) {
         if self.may_attempt() || self.fetching.try_lock().is_err() {
             self.refreshed().await;
         }
-        let (_, keys) = self.usable().ok_or(Error::Unavailable(Outage::Keys))?;
-        Ok(fitting(&keys, kid, algorithm))
+    }
+
+    fn problem(&self) -> MutexGuard<'_, Option<FetchError>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nobody waits for it.
@@ -202,14 +269,21 @@ impl Remote {
         }
         self.attempted.set_now();
         let keys = match self.fetch.fetch().await {
-            Ok(text) => Key::from_jwks(&text).map_err(|problem| problem.as_str()),
+            Ok(text) => Key::from_jwks(&text).map_err(|problem| problem.as_str().into()),
             Err(problem) => Err(problem),
         };
-        match keys {
-            Ok(keys) => self.replace(keys),
+        let problem = match keys {
+            Ok(keys) => {
+                self.replace(keys);
+                None
+            }
             // The last good keys stay: an outage of the issuer's is none of ours.
-            Err(problem) => tracing::warn!(problem, "cannot fetch a key set"),
-        }
+            Err(problem) => {
+                tracing::warn!(iss = self.iss, problem = ?problem.as_keys_error(), "cannot fetch a key set");
+                Some(problem)
+            }
+        };
+        *self.problem() = problem;
     }
 
     fn replace(&self, new: Vec<Key>) {
@@ -271,23 +345,29 @@ mod tests {
         fetches: Arc<AtomicUsize>,
         down: Arc<AtomicBool>,
         rotated: Arc<AtomicBool>,
+        /// A new key stands under the name of the old one.
+        replaced: Arc<AtomicBool>,
     }
 
     impl Fetch for Server {
-        fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, &'static str>> {
+        fn fetch(&self) -> BoxFuture<'_, Result<Vec<u8>, FetchError>> {
             Box::pin(async {
                 self.fetches.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 if self.down.load(Ordering::SeqCst) {
-                    return Err("it is down");
+                    return Err("it is down".into());
                 }
                 let kid = if self.rotated.load(Ordering::SeqCst) {
                     "c"
                 } else {
                     "a"
                 };
-                // The generator of Ed25519.
-                let x = "WGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmY";
+                // The generator of Ed25519, and its negative.
+                let x = if self.replaced.load(Ordering::SeqCst) {
+                    "WGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZuY"
+                } else {
+                    "WGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmY"
+                };
                 Ok(format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{x}"}}"#).into_bytes())
             })
         }
@@ -313,7 +393,11 @@ mod tests {
 
     fn start() -> (Server, KeySource) {
         let server = Server::default();
-        let remote = Remote::new(server.clone(), Duration::from_secs(3600));
+        let remote = Remote::new(
+            "https://issuer.example",
+            server.clone(),
+            Duration::from_secs(3600),
+        );
         (server, KeySource::Remote(remote))
     }
 
@@ -422,6 +506,52 @@ mod tests {
         advance(COOLDOWN).await;
         assert_eq!(find(&source, "a").now_or_never(), Some(Ok(1)));
         assert!(source.usable_epoch().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_key_under_an_old_name_is_found_by_one_fetch_in_thirty_seconds() {
+        let (server, source) = start();
+        assert_eq!(find(&source, "a").await, Ok(1));
+        let epoch = source.epoch();
+        server.replaced.store(true, Ordering::SeqCst);
+        for _ in 0..1000 {
+            assert!(!source.has_others_than(epoch).await);
+        }
+        assert_eq!(server.fetches(), 1, "the last fetch was just now");
+        advance(COOLDOWN).await;
+        assert!(source.has_others_than(epoch).await);
+        for _ in 0..1000 {
+            assert!(!source.has_others_than(epoch + 1).await);
+        }
+        assert!(
+            source.has_others_than(epoch).await,
+            "whoever has looked at the old keys"
+        );
+        assert_eq!(server.fetches(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_signature_under_the_same_keys_finds_no_others() {
+        let (server, source) = start();
+        assert_eq!(find(&source, "a").await, Ok(1));
+        let epoch = source.epoch();
+        for fetches in 2..5 {
+            advance(COOLDOWN).await;
+            assert!(!source.has_others_than(epoch).await);
+            assert!(!source.has_others_than(epoch).await);
+            assert_eq!(server.fetches(), fetches);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_says_why_there_are_no_keys() {
+        let (server, source) = start();
+        server.set_down(true);
+        let error = source.find(Some("a"), Algorithm::EdDSA).await.unwrap_err();
+        assert_eq!(
+            format!("{error:?}"),
+            "the keys of the token's issuer are not available: it is down"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -175,7 +175,7 @@ impl Types {
     }
 }
 
-/// What to do about a field whose type's name says nothing. The trait `authz::SqlType` says the same words.
+/// What to do about a field whose type's name says nothing. The trait `authz::Type` says the same words.
 fn unknown(name: &str, attribute: &str) -> String {
     format!(
         "the SQL type of `{name}` is not known; derive `authz::Type` for it, or write `#[{attribute}(type = \"…\")]`"

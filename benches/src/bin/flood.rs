@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use authz::{Authz, Error, Issuer, Reason};
+use authz::{Authz, Error, Issuer, RejectReason};
 use authz_tests::database::Database;
 use authz_tests::jwks_server::JwksServer;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
         .allow_loopback_http();
     let authz = Authz::builder()
         .issuer(issuer)
-        .cached_tokens(0)
+        .cache_bytes(0)
         .role(database.user())
         .anonymous_role(database.anonymous())
         .connect_with(database.login_options())
@@ -93,7 +93,10 @@ fn flood(authz: &Authz, bad: &[String], goes_on: &AtomicBool, refused: &AtomicUs
                 .block_on(authz.verify(token))
                 .err()
                 .context("a made-up key is taken")?;
-            ensure!(matches!(error, Error::Rejected(Reason::UnknownKey)), "{error}");
+            ensure!(
+                matches!(error, Error::Rejected(RejectReason::UnknownKey)),
+                "{error}"
+            );
             refused.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
     }
 
     let key = SigningKey::es256("k");
-    let authz = connect(&database, &key, 1000).await?;
+    let authz = connect(&database, &key, 8 << 20).await?;
     let token = key.sign(&usual_claims("alice"));
     authz.verify(&token).await?;
     let (mut cached, mut selects) = (Vec::new(), Vec::new());
@@ -95,9 +95,9 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn connect(database: &Database, key: &SigningKey, cached_tokens: usize) -> Result<Authz> {
+async fn connect(database: &Database, key: &SigningKey, cache_bytes: usize) -> Result<Authz> {
     let issuer = Issuer::new(ISSUER).audience(AUDIENCE).jwks_json(&key.jwks());
-    let builder = Authz::builder().issuer(issuer).cached_tokens(cached_tokens);
+    let builder = Authz::builder().issuer(issuer).cache_bytes(cache_bytes);
     let builder = builder.role(database.user()).anonymous_role(database.anonymous());
     Ok(builder.connect_with(database.login_options()).await?)
 }

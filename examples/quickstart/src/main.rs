@@ -108,7 +108,7 @@ async fn tour(database: &mut Database) -> anyhow::Result<()> {
         "bob must see his 1 row"
     );
 
-    let mut tx = authz.anonymous().await?;
+    let mut tx = authz.begin_anonymous().await?;
     let refused = sqlx::query("SELECT * FROM todos").fetch_all(&mut tx).await;
     ensure!(
         sqlstate(&refused).as_deref() == Some("42501"),

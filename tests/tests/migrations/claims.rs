@@ -3,7 +3,7 @@
 #[path = "../../schemas/every_claim.rs"]
 mod every_claim;
 
-use authz::{ClaimError, TypedClaims as _};
+use authz::{ClaimError, Claims as _};
 use authz_cli::command::Outcome;
 use authz_tests::keys::claims;
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// What Rust has for a claim, as JSON.
-fn in_rust(claims: &authz::Claims, name: &'static str) -> Option<Value> {
+fn in_rust(claims: &authz::VerifiedClaims, name: &'static str) -> Option<Value> {
     match claims.typed::<EveryClaim>() {
         Ok(typed) => serde_json::to_value(typed).unwrap().get(name).cloned(),
         Err(error) => {

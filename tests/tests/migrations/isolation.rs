@@ -167,7 +167,7 @@ fn a_user_sees_and_changes_only_their_own_todos() {
         );
         alice.rollback().await.unwrap();
 
-        let mut anonymous = world.authz.anonymous().await.unwrap();
+        let mut anonymous = world.authz.begin_anonymous().await.unwrap();
         assert_eq!(refused(&mut anonymous, "SELECT * FROM todos").await, "42501");
         anonymous.rollback().await.unwrap();
         assert_eq!(world.count("todos").await, 4);
@@ -396,7 +396,7 @@ fn projects_are_those_of_the_organisation_that_the_token_names() {
             );
             tx.rollback().await.unwrap();
         }
-        let mut tx = world.authz.anonymous().await.unwrap();
+        let mut tx = world.authz.begin_anonymous().await.unwrap();
         assert_eq!(refused(&mut tx, "SELECT id FROM projects").await, "42501");
         tx.rollback().await.unwrap();
         assert_eq!(world.count("projects").await, 4);

@@ -54,7 +54,7 @@ async fn start() -> (Setup, Proxy, Authz) {
 
 /// The next user of the pool of one has nothing of Alice's, neither with a token nor without.
 async fn assert_nothing_remains(setup: &Setup, authz: &Authz, polls: usize) {
-    let mut tx = authz.anonymous().await.unwrap();
+    let mut tx = authz.begin_anonymous().await.unwrap();
     assert_eq!(
         identity(&mut tx).await,
         (setup.database.user(), String::new()),
@@ -82,7 +82,7 @@ async fn a_begin_cancelled_anywhere_leaves_nothing_to_the_next_user() {
         // On a new connection (as after a cancelled begin) and on one that is already open.
         for open in [false, true] {
             if open {
-                authz.anonymous().await.unwrap().commit().await.unwrap();
+                authz.begin_anonymous().await.unwrap().commit().await.unwrap();
             }
             match Cancelled::after(polls, authz.begin(&token)).await {
                 Some(tx) => {

@@ -1,6 +1,6 @@
 //! A login role that row security does not bind is refused, and the allowed neighbour is not.
 
-use authz::{Authz, Builder, ConnectError, Issuer, IssuerProblem};
+use authz::{Authz, Builder, ConnectError, Issuer, IssuerError};
 use authz_tests::keys::{AUDIENCE, ISSUER};
 use sqlx::postgres::PgConnectOptions;
 
@@ -158,27 +158,27 @@ async fn settings_that_cannot_work_are_named() {
         ConnectError::RoleName(_)
     ));
     for (issuer, expected) in [
-        (Issuer::new("x").jwks_json(&jwks), IssuerProblem::NoAudience),
-        (Issuer::new("x").audience("y"), IssuerProblem::NoKeys),
+        (Issuer::new("x").jwks_json(&jwks), IssuerError::NoAudience),
+        (Issuer::new("x").audience("y"), IssuerError::NoKeys),
         (
             issuer().jwks_url("https://issuer.example"),
-            IssuerProblem::TwoKeySources,
+            IssuerError::TwoKeySources,
         ),
         (
             Issuer::new("x").any_audience().jwks_json("{}"),
-            IssuerProblem::BadKey,
+            IssuerError::BadKey,
         ),
         (
             Issuer::new("x").any_audience().public_key_pem("nonsense"),
-            IssuerProblem::BadKey,
+            IssuerError::BadKey,
         ),
         (
             Issuer::new("x").any_audience().jwks_url("nonsense"),
-            IssuerProblem::BadUrl,
+            IssuerError::BadUrl,
         ),
         (
             Issuer::new("x").any_audience().jwks_url("http://127.0.0.1/"),
-            IssuerProblem::NotHttps,
+            IssuerError::NotHttps,
         ),
     ] {
         let error = connect(Authz::builder().issuer(issuer)).await;

@@ -15,7 +15,7 @@ async fn each_user_sees_own_rows_and_the_anonymous_none() {
         let mut tx = authz.begin(&setup.token(sub)).await.unwrap();
         assert_eq!(tasks(&mut tx).await, rows, "{sub}");
     }
-    let mut tx = authz.anonymous().await.unwrap();
+    let mut tx = authz.begin_anonymous().await.unwrap();
     assert_eq!(tasks(&mut tx).await, Vec::<String>::new());
     assert_eq!(
         identity(&mut tx).await,
@@ -153,7 +153,7 @@ async fn nothing_that_sql_left_on_a_connection_reaches_the_next_user() {
         tx.execute(sql).await.unwrap();
     }
     tx.commit().await.unwrap();
-    let mut tx = authz.anonymous().await.unwrap();
+    let mut tx = authz.begin_anonymous().await.unwrap();
     assert_eq!(identity(&mut tx).await, (setup.database.user(), String::new()));
     assert_eq!(tasks(&mut tx).await, Vec::<String>::new());
     drop(tx);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authz::{Error, Outage, Reason};
+use authz::{Error, Outage, RejectReason};
 use authz_tests::keys::claims;
 use serde_json::json;
 
@@ -76,7 +76,7 @@ async fn an_expired_token_is_refused_before_a_connection_is_taken() {
     let mut expired = claims("alice");
     expired["exp"] = json!(expired["iat"].as_u64().unwrap() - 31);
     let error = authz.begin(&setup.key.sign(&expired)).await.unwrap_err();
-    assert!(matches!(error, Error::Rejected(Reason::Expired)));
+    assert!(matches!(error, Error::Rejected(RejectReason::Expired)));
     assert_eq!(error.status(), 401);
 }
 

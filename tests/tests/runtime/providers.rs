@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authz::{Authz, Builder, Error, Issuer, Reason};
+use authz::{Authz, Builder, Error, Issuer, RejectReason};
 use authz_tests::database::Database;
 use authz_tests::keys::{SigningKey, claims, part};
 use authz_tests::provider::{Provider, Tokens};
@@ -49,7 +49,7 @@ async fn trusting(database: &Database, issuer: Issuer) -> Authz {
         .unwrap()
 }
 
-async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
+async fn reason(authz: &Authz, token: &str) -> Option<RejectReason> {
     match authz.verify(token).await {
         Ok(_) => None,
         Err(Error::Rejected(reason)) => Some(reason),
@@ -118,21 +118,21 @@ async fn other_audiences_are_refused(name: &'static str) {
     for algorithm in &provider.algorithms {
         let Tokens { access, id, .. } = provider.tokens("carol", algorithm, "todos", 1).await;
         assert_eq!(reason(&todos, &access[0]).await, None);
-        assert_eq!(reason(&notes, &access[0]).await, Some(Reason::Audience));
+        assert_eq!(reason(&notes, &access[0]).await, Some(RejectReason::Audience));
         // It says to a client that somebody logged in, and is no permission to anything.
         for token in id {
-            assert_eq!(reason(&todos, &token).await, Some(Reason::Audience));
+            assert_eq!(reason(&todos, &token).await, Some(RejectReason::Audience));
             let client = issuer(&provider)
                 .audience("todos")
                 .audience(format!("app-{algorithm}"));
             for strict in [client.clone().token_type("at+jwt"), client.refuse_id_tokens()] {
                 let strict = trusting(&database, strict).await;
                 assert_eq!(reason(&strict, &access[0]).await, None);
-                assert_eq!(reason(&strict, &token).await, Some(Reason::Type));
+                assert_eq!(reason(&strict, &token).await, Some(RejectReason::Type));
             }
         }
         let for_notes = provider.tokens("carol", algorithm, "notes", 1).await.access;
-        assert_eq!(reason(&todos, &for_notes[0]).await, Some(Reason::Audience));
+        assert_eq!(reason(&todos, &for_notes[0]).await, Some(RejectReason::Audience));
         assert_eq!(reason(&notes, &for_notes[0]).await, None);
     }
 }
@@ -180,10 +180,14 @@ async fn tampered_tokens_are_refused(name: &'static str) {
             ),
             format!("{header}.{payload}."),
         ] {
-            assert_eq!(reason(&authz, &forged).await, Some(Reason::Signature), "{forged}");
+            assert_eq!(
+                reason(&authz, &forged).await,
+                Some(RejectReason::Signature),
+                "{forged}"
+            );
         }
         let unsigned = format!("{}.{payload}.", part(r#"{"alg": "none"}"#));
-        assert_eq!(reason(&authz, &unsigned).await, Some(Reason::Algorithm));
+        assert_eq!(reason(&authz, &unsigned).await, Some(RejectReason::Algorithm));
     }
 }
 
@@ -206,9 +210,9 @@ async fn wrong_clocks_are_noticed(name: &'static str) {
         for (seconds, expected) in [
             (0, None),
             (-3600 + 60, None),
-            (-3600 - 31, Some(Reason::Expired)),
+            (-3600 - 31, Some(RejectReason::Expired)),
             (20, None),
-            (120, Some(Reason::NotYetValid)),
+            (120, Some(RejectReason::NotYetValid)),
         ] {
             provider.set_clock(seconds).await;
             let token = token(&provider, "carol", algorithm).await;
@@ -256,9 +260,9 @@ async fn keys_may_change(name: &'static str) {
     );
     assert_eq!(reason(&authz, &third).await, None);
     for retired in [&first, &second] {
-        assert_eq!(reason(&authz, retired).await, Some(Reason::UnknownKey));
+        assert_eq!(reason(&authz, retired).await, Some(RejectReason::UnknownKey));
         let another = trusting(&database, issuer(&provider).audience("todos")).await;
-        assert_eq!(reason(&another, retired).await, Some(Reason::UnknownKey));
+        assert_eq!(reason(&another, retired).await, Some(RejectReason::UnknownKey));
         assert_eq!(reason(&another, &third).await, None);
     }
 }

@@ -1,6 +1,6 @@
 //! What most tests begin with.
 
-use authz::{Authz, Builder, Error, Issuer, Reason, Transaction};
+use authz::{Authz, Builder, Error, Issuer, RejectReason, Transaction};
 use authz_tests::database::Database;
 use authz_tests::jwks_server::JwksServer;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims};
@@ -51,7 +51,7 @@ impl Setup {
 }
 
 /// Why a token is refused, if it is.
-pub(super) async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
+pub(super) async fn reason(authz: &Authz, token: &str) -> Option<RejectReason> {
     match authz.verify(token).await {
         Ok(_) => None,
         Err(Error::Rejected(reason)) => Some(reason),

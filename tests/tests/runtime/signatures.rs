@@ -1,7 +1,7 @@
 //! Signatures, encodings and keys that a careless verifier takes for good ones, each beside a good one. Those of ECDSA that are
 //! good for everything stand with the attacks.
 
-use authz::{Authz, ConnectError, Error, Issuer, IssuerProblem, Reason};
+use authz::{Authz, ConnectError, Error, Issuer, IssuerError, RejectReason};
 use authz_tests::database::Database;
 use authz_tests::keys::{ALGORITHMS, AUDIENCE, ISSUER, SigningKey, claims};
 use base64::Engine as _;
@@ -24,7 +24,7 @@ async fn connect(database: &Database, jwks: &str) -> Result<Authz, ConnectError>
         .await
 }
 
-async fn reason(authz: &Authz, token: &str) -> Option<Reason> {
+async fn reason(authz: &Authz, token: &str) -> Option<RejectReason> {
     match authz.verify(token).await {
         Ok(_) => None,
         Err(Error::Rejected(reason)) => Some(reason),
@@ -65,7 +65,7 @@ async fn a_signature_of_each_algorithm_has_one_form() {
             let token = format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(&signature));
             assert_eq!(
                 reason(&authz, &token).await,
-                Some(Reason::Signature),
+                Some(RejectReason::Signature),
                 "{alg} {signature:02x?}"
             );
         }
@@ -92,7 +92,11 @@ async fn each_part_of_a_token_has_one_spelling() {
             parts[position] = &other;
             let token = parts.join(".");
             // Not `Signature`, which a lenient decoder would say.
-            assert_eq!(reason(&authz, &token).await, Some(Reason::Malformed), "{token}");
+            assert_eq!(
+                reason(&authz, &token).await,
+                Some(RejectReason::Malformed),
+                "{token}"
+            );
         }
     }
 }
@@ -147,7 +151,7 @@ async fn keys_that_wycheproof_has_refused_are_no_keys() {
             match result {
                 Ok(_) => taken += 1,
                 Err(ConnectError::Issuer {
-                    problem: IssuerProblem::BadKey | IssuerProblem::SecretKey,
+                    problem: IssuerError::BadKey | IssuerError::SecretKey,
                     ..
                 }) => refused += 1,
                 Err(error) => panic!("{error}"),

@@ -14,7 +14,7 @@ async fn start() -> (Setup, Authz) {
 
 /// The connection, whichever it is, is clean for the next user.
 async fn assert_clean(setup: &Setup, authz: &Authz) {
-    let mut tx = authz.anonymous().await.unwrap();
+    let mut tx = authz.begin_anonymous().await.unwrap();
     assert_eq!(identity(&mut tx).await, (setup.database.user(), String::new()));
     let fresh: bool = sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned() IS NULL")
         .fetch_one(&mut tx)

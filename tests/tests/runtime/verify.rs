@@ -1,6 +1,6 @@
 //! Tokens: each refusal beside the neighbour that passes.
 
-use authz::{Authz, Error, Issuer, Reason};
+use authz::{Authz, Error, Issuer, RejectReason};
 use authz_tests::database::Database;
 use authz_tests::keys::{AUDIENCE, ISSUER, SigningKey, claims, part};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn each_kind_of_key_verifies_as_jwk_and_as_pem() {
             let forged = part(&claims("bob").to_string());
             let payload = token.find('.').unwrap() + 1..token.rfind('.').unwrap();
             tampered.replace_range(payload, &forged);
-            assert_eq!(reason(&authz, &tampered).await, Some(Reason::Signature));
+            assert_eq!(reason(&authz, &tampered).await, Some(RejectReason::Signature));
         }
     }
 }
@@ -62,12 +62,12 @@ async fn a_key_serves_its_own_algorithm_alone() {
     );
     assert_eq!(
         reason(&authz, &other.sign_text(&header("RS256"), &payload)).await,
-        Some(Reason::Signature)
+        Some(RejectReason::Signature)
     );
     for alg in ["RS384", "PS256", "ES256", "EdDSA", "HS256"] {
         assert_eq!(
             reason(&authz, &key.sign_text(&header(alg), &payload)).await,
-            Some(Reason::UnknownKey),
+            Some(RejectReason::UnknownKey),
             "{alg}"
         );
     }
@@ -76,11 +76,15 @@ async fn a_key_serves_its_own_algorithm_alone() {
     ] {
         assert_eq!(
             reason(&authz, &key.sign_text(&header(alg), &payload)).await,
-            Some(Reason::Algorithm),
+            Some(RejectReason::Algorithm),
             "{alg}"
         );
         let unsigned = format!("{}.{}.", part(&header(alg)), part(&payload));
-        assert_eq!(reason(&authz, &unsigned).await, Some(Reason::Algorithm), "{alg}");
+        assert_eq!(
+            reason(&authz, &unsigned).await,
+            Some(RejectReason::Algorithm),
+            "{alg}"
+        );
     }
 }
 
@@ -93,23 +97,23 @@ async fn headers_that_ask_for_more_are_refused() {
         ("typ", json!("at+jwt"), None),
         ("typ", json!("application/AT+JWT"), None),
         ("typ", json!("jwt"), None),
-        ("typ", json!("logout+jwt"), Some(Reason::Type)),
-        ("typ", json!("dpop+jwt"), Some(Reason::Type)),
-        ("typ", json!(["JWT"]), Some(Reason::Malformed)),
-        ("cty", json!("JWT"), Some(Reason::Extension)),
+        ("typ", json!("logout+jwt"), Some(RejectReason::Type)),
+        ("typ", json!("dpop+jwt"), Some(RejectReason::Type)),
+        ("typ", json!(["JWT"]), Some(RejectReason::Malformed)),
+        ("cty", json!("JWT"), Some(RejectReason::Extension)),
         ("cty", json!("application/json"), None),
-        ("enc", json!("A256GCM"), Some(Reason::Extension)),
-        ("crit", json!(["exp"]), Some(Reason::Extension)),
-        ("crit", json!([]), Some(Reason::Extension)),
-        ("b64", json!(false), Some(Reason::Extension)),
-        ("zip", json!("DEF"), Some(Reason::Extension)),
-        ("kid", json!(5), Some(Reason::Malformed)),
-        ("kid", json!(["one"]), Some(Reason::Malformed)),
-        ("kid", json!("../../dev/null"), Some(Reason::UnknownKey)),
-        ("kid", json!("' OR 1 = 1 --"), Some(Reason::UnknownKey)),
-        ("kid", json!("x".repeat(257)), Some(Reason::TooLong)),
-        ("alg", json!(["EdDSA"]), Some(Reason::Algorithm)),
-        ("alg", Value::Null, Some(Reason::Algorithm)),
+        ("enc", json!("A256GCM"), Some(RejectReason::Extension)),
+        ("crit", json!(["exp"]), Some(RejectReason::Extension)),
+        ("crit", json!([]), Some(RejectReason::Extension)),
+        ("b64", json!(false), Some(RejectReason::Extension)),
+        ("zip", json!("DEF"), Some(RejectReason::Extension)),
+        ("kid", json!(5), Some(RejectReason::Malformed)),
+        ("kid", json!(["one"]), Some(RejectReason::Malformed)),
+        ("kid", json!("../../dev/null"), Some(RejectReason::UnknownKey)),
+        ("kid", json!("' OR 1 = 1 --"), Some(RejectReason::UnknownKey)),
+        ("kid", json!("x".repeat(257)), Some(RejectReason::TooLong)),
+        ("alg", json!(["EdDSA"]), Some(RejectReason::Algorithm)),
+        ("alg", Value::Null, Some(RejectReason::Algorithm)),
     ] {
         let mut header = setup.key.header();
         header[member] = value;
@@ -132,42 +136,51 @@ async fn claims_are_checked_one_by_one() {
     for (name, value, expected) in [
         // The clocks may differ by 30 s; the test leaves itself 10.
         ("exp", json!(now - 20), None),
-        ("exp", json!(now - 30), Some(Reason::Expired)),
+        ("exp", json!(now - 30), Some(RejectReason::Expired)),
         ("exp", json!(now + 1), None),
-        ("exp", json!((now + 60).to_string()), Some(Reason::Expired)),
-        ("exp", json!(now as f64 + 60.5), Some(Reason::Expired)),
-        ("exp", json!(-1), Some(Reason::Expired)),
-        ("exp", Value::Null, Some(Reason::Expired)),
-        ("exp", missing(), Some(Reason::Expired)),
+        ("exp", json!((now + 60).to_string()), Some(RejectReason::Expired)),
+        ("exp", json!(now as f64 + 60.5), None),
+        ("exp", json!(now as f64 - 29.0), None),
+        ("exp", json!(now as f64 - 30.5), Some(RejectReason::Expired)),
+        ("nbf", json!(now as f64 + 20.5), None),
+        ("nbf", json!(now as f64 + 60.5), Some(RejectReason::NotYetValid)),
+        ("iat", json!(now as f64), None),
+        ("exp", json!(-1), Some(RejectReason::Expired)),
+        ("exp", Value::Null, Some(RejectReason::Expired)),
+        ("exp", missing(), Some(RejectReason::Expired)),
         ("exp", json!(u64::MAX), None),
         ("nbf", json!(now), None),
         ("nbf", json!(now + 20), None),
-        ("nbf", json!(now + 60), Some(Reason::NotYetValid)),
-        ("nbf", json!("0"), Some(Reason::NotYetValid)),
-        ("nbf", json!(-1), Some(Reason::NotYetValid)),
-        ("iat", json!(now + 60), Some(Reason::NotYetValid)),
+        ("nbf", json!(now + 60), Some(RejectReason::NotYetValid)),
+        ("nbf", json!("0"), Some(RejectReason::NotYetValid)),
+        ("nbf", json!(-1), Some(RejectReason::NotYetValid)),
+        ("iat", json!(now + 60), Some(RejectReason::NotYetValid)),
         ("iat", missing(), None),
-        ("iss", json!("https://issuer.example/"), Some(Reason::Issuer)),
-        ("iss", json!("https://ISSUER.example"), Some(Reason::Issuer)),
-        ("iss", json!([ISSUER]), Some(Reason::Issuer)),
-        ("iss", missing(), Some(Reason::Issuer)),
+        (
+            "iss",
+            json!("https://issuer.example/"),
+            Some(RejectReason::Issuer),
+        ),
+        ("iss", json!("https://ISSUER.example"), Some(RejectReason::Issuer)),
+        ("iss", json!([ISSUER]), Some(RejectReason::Issuer)),
+        ("iss", missing(), Some(RejectReason::Issuer)),
         ("aud", json!(["other", AUDIENCE]), None),
-        ("aud", json!("todo"), Some(Reason::Audience)),
-        ("aud", json!("todos2"), Some(Reason::Audience)),
-        ("aud", json!(["other"]), Some(Reason::Audience)),
-        ("aud", json!([]), Some(Reason::Audience)),
-        ("aud", json!([[AUDIENCE]]), Some(Reason::Audience)),
-        ("aud", json!([AUDIENCE, 5]), Some(Reason::Audience)),
-        ("aud", json!({AUDIENCE: true}), Some(Reason::Audience)),
-        ("aud", Value::Null, Some(Reason::Audience)),
-        ("aud", missing(), Some(Reason::Audience)),
-        ("sub", json!(""), Some(Reason::Subject)),
-        ("sub", json!(5), Some(Reason::Subject)),
-        ("sub", Value::Null, Some(Reason::Subject)),
-        ("sub", missing(), Some(Reason::Subject)),
-        ("sub", json!("a\0"), Some(Reason::Nul)),
-        ("other", json!({"deep": ["\0"]}), Some(Reason::Nul)),
-        ("other\0", json!(1), Some(Reason::Nul)),
+        ("aud", json!("todo"), Some(RejectReason::Audience)),
+        ("aud", json!("todos2"), Some(RejectReason::Audience)),
+        ("aud", json!(["other"]), Some(RejectReason::Audience)),
+        ("aud", json!([]), Some(RejectReason::Audience)),
+        ("aud", json!([[AUDIENCE]]), Some(RejectReason::Audience)),
+        ("aud", json!([AUDIENCE, 5]), Some(RejectReason::Audience)),
+        ("aud", json!({AUDIENCE: true}), Some(RejectReason::Audience)),
+        ("aud", Value::Null, Some(RejectReason::Audience)),
+        ("aud", missing(), Some(RejectReason::Audience)),
+        ("sub", json!(""), Some(RejectReason::Subject)),
+        ("sub", json!(5), Some(RejectReason::Subject)),
+        ("sub", Value::Null, Some(RejectReason::Subject)),
+        ("sub", missing(), Some(RejectReason::Subject)),
+        ("sub", json!("a\0"), Some(RejectReason::Nul)),
+        ("other", json!({"deep": ["\0"]}), Some(RejectReason::Nul)),
+        ("other\0", json!(1), Some(RejectReason::Nul)),
         ("other", json!("\\u0000"), None),
     ] {
         let mut claims = claims("alice");
@@ -220,11 +233,11 @@ async fn what_is_no_token_is_refused() {
         format!("{}.{payload}.{signature}", part("[]")),
         format!("{}.{payload}.{signature}", part("{\"alg\":")),
     ] {
-        assert_eq!(reason(&authz, &bad).await, Some(Reason::Malformed), "{bad}");
+        assert_eq!(reason(&authz, &bad).await, Some(RejectReason::Malformed), "{bad}");
     }
     let twice = format!(r#"{{"sub": "bob", {}"#, &claims("alice").to_string()[1..]);
     let doubled = setup.key.sign_text(&setup.key.header().to_string(), &twice);
-    assert_eq!(reason(&authz, &doubled).await, Some(Reason::Malformed));
+    assert_eq!(reason(&authz, &doubled).await, Some(RejectReason::Malformed));
 }
 
 #[tokio::test]
@@ -243,9 +256,12 @@ async fn a_token_may_have_8_kib_and_its_header_one() {
     assert_eq!(reason(&authz, &with_text(longest)).await, None);
     assert_eq!(
         reason(&authz, &with_text(longest + 2)).await,
-        Some(Reason::TooLong)
+        Some(RejectReason::TooLong)
     );
-    assert_eq!(reason(&authz, &"x".repeat(10 << 20)).await, Some(Reason::TooLong));
+    assert_eq!(
+        reason(&authz, &"x".repeat(10 << 20)).await,
+        Some(RejectReason::TooLong)
+    );
     let with_header = |length: usize| {
         let mut header = setup.key.header();
         header["text"] = json!("x".repeat(length));
@@ -254,7 +270,10 @@ async fn a_token_may_have_8_kib_and_its_header_one() {
             .sign_text(&header.to_string(), &claims("alice").to_string())
     };
     assert_eq!(reason(&authz, &with_header(900)).await, None);
-    assert_eq!(reason(&authz, &with_header(1024)).await, Some(Reason::TooLong));
+    assert_eq!(
+        reason(&authz, &with_header(1024)).await,
+        Some(RejectReason::TooLong)
+    );
 }
 
 #[tokio::test]
@@ -279,9 +298,12 @@ async fn no_issuer_can_sign_for_another() {
     assert_eq!(reason(&authz, &other.sign(&others)).await, None);
     assert_eq!(
         reason(&authz, &other.sign(&claims("alice"))).await,
-        Some(Reason::Signature)
+        Some(RejectReason::Signature)
     );
-    assert_eq!(reason(&authz, &one.sign(&others)).await, Some(Reason::Signature));
+    assert_eq!(
+        reason(&authz, &one.sign(&others)).await,
+        Some(RejectReason::Signature)
+    );
 }
 
 #[tokio::test]
@@ -339,7 +361,7 @@ async fn claims_are_good_for_the_authz_that_verified_them_and_its_clones() {
     let claims = one.verify(&setup.token("alice")).await.unwrap();
     assert!(one.clone().begin_verified(&claims).await.is_ok());
     let error = other.begin_verified(&claims).await.unwrap_err();
-    assert!(matches!(error, Error::Rejected(Reason::OtherVerifier)));
+    assert!(matches!(error, Error::Rejected(RejectReason::OtherVerifier)));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The generated code is silent under the strictest lints.
 #![deny(warnings, missing_docs, clippy::all)]
 
-use authz::{Claims, SqlType as _, Table, TypedClaims as _};
+use authz::{Claims, Table, Type as _};
 
 /// A project.
 #[derive(Debug, Table)]

@@ -11,6 +11,11 @@ fn every_attribute_compiles_under_strict_lints() {
     authz_ui_tests::every_attribute::check();
 }
 
+#[test]
+fn generated_code_finds_the_crate_by_another_name() {
+    authz_ui_tests::another_name::check();
+}
+
 /// The text of an error says how many there are; this counts them.
 #[test]
 fn three_mistakes_in_one_struct_are_three_errors() {

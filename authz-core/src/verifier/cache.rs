@@ -11,10 +11,13 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache as Store;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use crate::claims::Claims;
+use crate::verify::VerifiedClaims;
 
-/// Claims of up to this many bytes count as one token.
-const BYTES_OF_ONE: usize = 1024;
+/// The store is laid out in shards of room for at least 32 entries of this size: a shard of less than 1 MiB would have no room for
+/// a token of 8 KiB that is full of small objects.
+const ENTRY_OF_SHARD: usize = 32 * 1024;
+/// What an entry takes beside its claims: its place in the store, and in the list of what was there before.
+const ENTRY_BYTES: usize = 256;
 
 /// What stands for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +26,7 @@ pub(super) struct TokenId(u128);
 /// A token that was good.
 #[derive(Clone)]
 pub(super) struct Entry {
-    pub(super) claims: Claims,
+    pub(super) claims: VerifiedClaims,
     /// The epoch of the issuer's keys in which its signature was checked.
     pub(super) epoch: u64,
 }
@@ -39,18 +42,18 @@ struct BySize;
 
 impl Weighter<TokenId, Entry> for BySize {
     fn weight(&self, _: &TokenId, entry: &Entry) -> u64 {
-        let parts = entry.claims.size().div_ceil(BYTES_OF_ONE).max(1);
-        u64::try_from(parts).unwrap_or(u64::MAX)
+        u64::try_from(entry.claims.memory() + ENTRY_BYTES).unwrap_or(u64::MAX)
     }
 }
 
 impl Cache {
-    /// Room for so many tokens; none keeps none. `secret` must not be known to anybody.
-    pub(super) fn new(tokens: usize, secret: [u8; 16]) -> Self {
-        let weight = u64::try_from(tokens).unwrap_or(u64::MAX);
+    /// Room for tokens that take so many bytes of memory; none keeps none. `secret` must not be known to anybody.
+    pub(super) fn new(bytes: usize, secret: [u8; 16]) -> Self {
+        let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let tokens = bytes.div_ceil(ENTRY_OF_SHARD);
         Self {
             secret,
-            store: (tokens > 0).then(|| Store::with_weighter(tokens, weight, BySize)),
+            store: (bytes > 0).then(|| Store::with_weighter(tokens, weight, BySize)),
         }
     }
 
@@ -75,6 +78,14 @@ impl Cache {
         if let Some(store) = &self.store {
             store.clear();
         }
+    }
+
+    /// How many tokens are there, and how many bytes they take.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, u64) {
+        self.store
+            .as_ref()
+            .map_or((0, 0), |store| (store.len(), store.weight()))
     }
 }
 

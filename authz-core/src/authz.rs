@@ -10,7 +10,7 @@ use sqlx::postgres::PgPool;
 
 use crate::builder::{Builder, build};
 use crate::claims::Claims;
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Warning};
 use crate::error::{Error, Outage};
 use crate::issuer::Issuer;
 use crate::transaction::Transaction;
@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) roles: Roles,
     /// One for each session role.
     pub(crate) pools: BTreeMap<Ident, PgPool>,
+    /// What `connect` found and did not refuse.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The session roles and how one is picked. Names come from here, never from a token.
@@ -137,6 +139,13 @@ impl Authz {
         self.begin_as(&self.inner.roles.anonymous, "").await
     }
 
+    /// What `connect` found and did not refuse: ways around row security that may be meant, such as a SECURITY DEFINER function
+    /// that session roles may call. Each was logged as a warning, too.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.inner.warnings
+    }
+
     /// Closes all connections, after the transactions that run have ended.
     pub async fn close(&self) {
         futures_util::future::join_all(self.inner.pools.values().map(PgPool::close)).await;
@@ -166,10 +175,6 @@ impl fmt::Debug for Authz {
 impl Roles {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Ident> {
         [&self.default, &self.anonymous].into_iter().chain(&self.allowed)
-    }
-
-    pub(crate) fn names(&self) -> Vec<&str> {
-        self.all().map(Ident::as_str).collect()
     }
 
     fn pick(&self, claims: &Claims) -> Result<&Ident, Error> {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authz_sql::{ANONYMOUS, AUTHENTICATED, Ident};
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::authz::{Authz, Inner, Roles};
-use crate::connect::{ConnectError, check_login_role};
+use crate::connect::{ConnectError, Logins};
 use crate::issuer::Issuer;
 use crate::verify::{TrustedIssuer, Verifier};
 
@@ -27,6 +26,7 @@ pub struct Builder {
     anonymous_role: String,
     max_connections: u32,
     acquire_timeout: Duration,
+    logins: BTreeMap<String, String>,
 }
 
 impl Builder {
@@ -42,6 +42,7 @@ impl Builder {
             anonymous_role: ANONYMOUS.to_owned(),
             max_connections: 10,
             acquire_timeout: Duration::from_secs(30),
+            logins: BTreeMap::new(),
         }
     }
 
@@ -102,6 +103,18 @@ impl Builder {
         self
     }
 
+    /// Gives the requests of one session role a login of their own, by the URL of its database: transactions with this role
+    /// connect as that login role, all others as that of [`connect`](Self::connect).
+    ///
+    /// # Security
+    ///
+    /// SQL that an attacker gets into a request can become every role that the login role may become, whatever the token says. A role that
+    /// may do more than the others is out of its reach only with another login role, which is a member of this one alone.
+    pub fn login_for_role(mut self, role: impl Into<String>, database_url: impl Into<String>) -> Self {
+        self.logins.insert(role.into(), database_url.into());
+        self
+    }
+
     /// How many connections are open at most, for each session role. Default 10.
     ///
     /// Each session role has connections of its own, opened when they are needed and closed after 10 idle minutes, because PostgreSQL plans a
@@ -141,8 +154,8 @@ impl Builder {
     pub async fn connect_with(self, options: PgConnectOptions) -> Result<Authz, ConnectError> {
         let roles = self.roles()?;
         let verifier = self.verifier()?;
-        let options = options.disable_statement_logging();
-        check_login_role(&options, &roles.names()).await?;
+        let logins = Logins::new(options, &self.logins, &roles)?;
+        let warnings = logins.check(&roles).await?;
         verifier.warm_up().await;
         let pool = PgPoolOptions::new()
             .max_connections(self.max_connections)
@@ -151,13 +164,17 @@ impl Builder {
             .test_before_acquire(false);
         let pools: BTreeMap<_, _> = roles
             .all()
-            .map(|role| (role.clone(), pool.clone().connect_lazy_with(options.clone())))
+            .map(|role| {
+                let pool = pool.clone().connect_lazy_with(logins.of(role).clone());
+                (role.clone(), pool)
+            })
             .collect();
         Ok(Authz {
             inner: Arc::new(Inner {
                 verifier,
                 roles,
                 pools,
+                warnings,
             }),
         })
     }

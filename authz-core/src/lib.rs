@@ -51,7 +51,7 @@ pub use crate::authz::Authz;
 pub use crate::bearer::bearer_token;
 pub use crate::builder::Builder;
 pub use crate::claims::Claims;
-pub use crate::connect::{ConnectError, Who};
+pub use crate::connect::{ConnectError, Grantee, Warning, Who};
 pub use crate::error::{CommitError, Error, Outage, Reason};
 pub use crate::issuer::{Issuer, IssuerProblem};
 pub use crate::signing::{SigningError, SigningKey};

@@ -9,7 +9,7 @@ use authz_sql::Ident;
 use serde_json::Value;
 
 use crate::builder::Builder;
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Warning};
 use crate::error::{Error, Outage};
 use crate::issuer::Issuer;
 use crate::pool::{self, Pool};
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) bypass: Option<Pool>,
     pub(crate) acquire_timeout: Duration,
     pub(crate) multiple_statements: bool,
+    /// What `connect` found and did not refuse.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The session roles and how one is picked. Names come from here, never from a token.
@@ -183,6 +185,13 @@ impl Authz {
             .map_err(|error| Error::Unavailable(Outage::Database(error)))
     }
 
+    /// What `connect` found and did not refuse: ways around row security that may be meant, such as a SECURITY DEFINER function
+    /// that session roles may call. Each was logged as a warning, too.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.inner.warnings
+    }
+
     /// Closes all connections, after the transactions that run have ended.
     pub async fn close(&self) {
         let pools = self.inner.pools.values().chain(&self.inner.bypass);
@@ -223,10 +232,6 @@ impl Roles {
             .into_iter()
             .chain(&self.allowed)
             .chain(&self.services)
-    }
-
-    pub(crate) fn names(&self) -> Vec<&str> {
-        self.all().map(Ident::as_str).collect()
     }
 
     fn pick(&self, claims: &VerifiedClaims) -> Result<&Ident, Error> {

@@ -9,7 +9,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::authz::{Authz, Inner, Roles};
-use crate::connect::{ConnectError, check_login_role};
+use crate::connect::{ConnectError, Logins};
 use crate::issuer::Issuer;
 use crate::pool;
 use crate::verifier::{Verifier, VerifierBuilder};
@@ -34,6 +34,7 @@ pub struct Builder {
     statement_timeout: Option<Duration>,
     idle_in_transaction_timeout: Option<Duration>,
     multiple_statements: bool,
+    logins: BTreeMap<String, String>,
 }
 
 impl Builder {
@@ -53,6 +54,7 @@ impl Builder {
             statement_timeout: None,
             idle_in_transaction_timeout: Some(Duration::from_mins(1)),
             multiple_statements: false,
+            logins: BTreeMap::new(),
         }
     }
 
@@ -114,6 +116,18 @@ impl Builder {
     /// The session role of requests without a token. Default `anonymous`.
     pub fn anonymous_role(mut self, role: impl Into<String>) -> Self {
         self.anonymous_role = role.into();
+        self
+    }
+
+    /// Gives the requests of one session role a login of their own, by the URL of its database: transactions with this role
+    /// connect as that login role, all others as that of [`connect`](Self::connect).
+    ///
+    /// # Security
+    ///
+    /// SQL that an attacker gets into a request can become every role that the login role may become, whatever the token says. A role that
+    /// may do more than the others is out of its reach only with another login role, which is a member of this one alone.
+    pub fn login_for_role(mut self, role: impl Into<String>, database_url: impl Into<String>) -> Self {
+        self.logins.insert(role.into(), database_url.into());
         self
     }
 
@@ -206,20 +220,19 @@ impl Builder {
             Some(ref verifier) => verifier.clone(),
             None => self.verifying.clone().verifier()?,
         };
-        let options = self.with_settings(options);
-        check_login_role(&options, &roles.names()).await?;
+        let logins = Logins::new(options, &self.logins, &roles)?;
+        let warnings = logins.check(&roles).await?;
         verifier.warm_up().await?;
-        let open = |options| pool::open(options, self.max_connections).map_err(ConnectError::Database);
+        let open = |options: PgConnectOptions| {
+            pool::open(self.with_settings(options), self.max_connections).map_err(ConnectError::Database)
+        };
         let pools = roles
             .all()
-            .map(|role| Ok((role.clone(), open(options.clone())?)))
+            .map(|role| Ok((role.clone(), open(logins.of(role).clone())?)))
             .collect::<Result<BTreeMap<_, _>, ConnectError>>()?;
         let bypass = match &self.bypass {
             None => None,
-            Some(options) => {
-                let options = options.clone().ok_or(ConnectError::Url)?;
-                Some(open(self.with_settings(options))?)
-            }
+            Some(options) => Some(open(options.clone().ok_or(ConnectError::Url)?)?),
         };
         Ok(Authz {
             inner: Arc::new(Inner {
@@ -230,6 +243,7 @@ impl Builder {
                 bypass,
                 acquire_timeout: self.acquire_timeout,
                 multiple_statements: self.multiple_statements,
+                warnings,
             }),
         })
     }

@@ -51,7 +51,7 @@ mod verify;
 pub use crate::authz::Authz;
 pub use crate::bearer::bearer_token;
 pub use crate::builder::Builder;
-pub use crate::connect::{ConnectError, Who};
+pub use crate::connect::{ConnectError, Grantee, Warning, Who};
 pub use crate::error::{CommitError, Error, IssuerError, KeysError, Outage, RejectReason};
 pub use crate::issuer::Issuer;
 pub use crate::signing::{SigningError, SigningKey};

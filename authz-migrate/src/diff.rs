@@ -94,6 +94,7 @@ impl<'a> SchemaDiff<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.old.auth == self.new.auth
+            && self.old.revoked_from_public == self.new.revoked_from_public
             && self.old.login_role == self.new.login_role
             && self.old.existing_namespaces == self.new.existing_namespaces
             && self.session_roles.is_empty()

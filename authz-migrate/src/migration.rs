@@ -408,6 +408,12 @@ fn cannot_restore(hazards: &[Hazard], down: &Planned) -> Vec<String> {
             "The roles stay: they belong to the whole server, and other databases may use them.".to_owned(),
         );
     }
+    if down.rights_of_public_stay {
+        notes.push(
+            "What was taken from PUBLIC is not given back: whether it was there before is not known."
+                .to_owned(),
+        );
+    }
     if down.row_security_stays {
         notes.push(
             "Row security stays on where the table was made elsewhere: whether it was on before is not known."

@@ -176,6 +176,8 @@ pub(crate) struct Planned {
     pub(crate) hazards: Vec<Hazard>,
     /// Whether session roles are no longer declared. They stay on the server, with their memberships.
     pub(crate) roles_stay: bool,
+    /// Whether what was taken from PUBLIC is not given back.
+    pub(crate) rights_of_public_stay: bool,
     /// Whether row security stays on, on a table that was made elsewhere.
     pub(crate) row_security_stays: bool,
     /// The foreign keys that stay NOT VALID, since the rows that they refer to are gone.
@@ -243,6 +245,7 @@ pub(crate) struct Builder<'a> {
     /// Dangers of the node that comes next.
     pending: Vec<Hazard>,
     roles_stay: bool,
+    rights_of_public_stay: bool,
     row_security_stays: bool,
     unproven: Vec<String>,
 }
@@ -273,6 +276,7 @@ impl<'a> Builder<'a> {
             ties: Vec::new(),
             pending: Vec::new(),
             roles_stay: false,
+            rights_of_public_stay: false,
             row_security_stays: false,
             unproven: Vec::new(),
         }

@@ -394,6 +394,34 @@ pub(crate) fn require_membership(role: &str) -> String {
     )
 }
 
+/// Takes from PUBLIC the right to make temporary tables, and before PostgreSQL 15 that to make functions and operators in `public`: both can
+/// take part in other users' queries. Where who migrates owns neither, it says so and goes on; `connect` then refuses or names it.
+pub(crate) const REVOKE_FROM_PUBLIC: &str = "\
+DO $do$ DECLARE
+    here record;
+BEGIN
+    SELECT datdba, pg_namespace.oid AS schema, nspowner INTO here
+    FROM pg_catalog.pg_database
+    LEFT JOIN pg_catalog.pg_namespace ON nspname = 'public'
+    WHERE datname = pg_catalog.current_database();
+    IF pg_catalog.has_schema_privilege('public', here.schema, 'CREATE') THEN
+        IF pg_catalog.pg_has_role(here.nspowner, 'USAGE') THEN
+            REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+        ELSE
+            RAISE WARNING 'PUBLIC may create objects in the schema public, and % does not own it', current_user
+                USING HINT = pg_catalog.format('Let a superuser run: ALTER SCHEMA public OWNER TO %I; REVOKE CREATE ON SCHEMA public FROM PUBLIC', current_user);
+        END IF;
+    END IF;
+    IF pg_catalog.has_database_privilege('public', pg_catalog.current_database(), 'TEMPORARY') THEN
+        IF pg_catalog.pg_has_role(here.datdba, 'USAGE') THEN
+            EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', pg_catalog.current_database());
+        ELSE
+            RAISE WARNING 'PUBLIC may make temporary tables, and % does not own the database', current_user
+                USING HINT = pg_catalog.format('Let its owner run: REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', pg_catalog.current_database());
+        END IF;
+    END IF;
+END $do$";
+
 /// Membership of the login role in a session role, so that it may SET ROLE to it.
 pub(crate) fn ensure_membership(role: &Ident, member: &Ident) -> String {
     let (role_name, member_name) = (literal(role.as_str()), literal(member.as_str()));

@@ -30,6 +30,8 @@ pub(crate) enum Statement {
     /// Fails unless who migrates may give functions to the role that owns those which look memberships up.
     RequireMembersRole,
 
+    /// Takes from PUBLIC what a new database gives it, where who migrates may.
+    RevokeFromPublic,
     /// CREATE SCHEMA.
     CreateNamespace(Ident),
     /// DROP SCHEMA.

@@ -35,6 +35,7 @@ pub(crate) fn write(statement: &Statement, names: &mut Names, catalog: &Catalog)
         )),
         S::RequireMembersRole => one(render::require_membership(MEMBERS_ROLE)),
 
+        S::RevokeFromPublic => one(render::REVOKE_FROM_PUBLIC.to_owned()),
         S::CreateNamespace(namespace) => one(format!("CREATE SCHEMA {namespace}")),
         S::DropNamespace(namespace) => one(format!("DROP SCHEMA {namespace}")),
         S::GrantUsage { namespace, role } => one(format!("GRANT USAGE ON SCHEMA {namespace} TO {role}")),

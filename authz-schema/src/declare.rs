@@ -244,6 +244,8 @@ impl Declarations {
         });
         let schema = Schema {
             auth: config.platform.auth(),
+            // Elsewhere the database is the platform's, and its roles may need what PUBLIC has.
+            revoked_from_public: config.platform.auth().is_some(),
             existing_namespaces: config.existing_schemas.clone(),
             roles: roles::said(config, used()),
             enums: self

@@ -23,6 +23,9 @@ pub struct Schema {
     /// The version of the functions in the `auth` namespace, or `None` before the first migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<u32>,
+    /// What PostgreSQL gives PUBLIC in a new database is taken back: TEMPORARY on the database and, before version 15, CREATE in `public`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked_from_public: bool,
     /// The login role, a member of every session role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_role: Option<Ident>,

@@ -68,7 +68,7 @@ impl Database {
         format!("{}_user", self.name)
     }
 
-    /// Another session role of users.
+    /// Another session role of users, which the login role may not become until a test grants it.
     #[must_use]
     pub fn editor(&self) -> String {
         format!("{}_editor", self.name)

@@ -35,6 +35,11 @@ pub struct Adopting;
 #[derive(Debug)]
 pub struct Runtime;
 
+/// docs/threat-model.md
+#[doc = include_str!("../../docs/threat-model.md")]
+#[derive(Debug)]
+pub struct ThreatModel;
+
 /// docs/architecture.md
 #[doc = include_str!("../../docs/architecture.md")]
 #[derive(Debug)]

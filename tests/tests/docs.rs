@@ -128,7 +128,7 @@ fn the_configuration_and_the_functions_of_the_pages_are_read() {
                 Config::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 configurations += 1;
             }
-            if language == "sql" && text.contains("CREATE FUNCTION") {
+            if language == "sql" && text.contains("CREATE FUNCTION") && !text.contains("EVENT TRIGGER") {
                 parse_function(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 functions += 1;
             }

@@ -79,6 +79,7 @@ impl Builder<'_> {
             old: self.old.clone(),
             new: self.new.clone(),
             roles_stay: self.roles_stay,
+            rights_of_public_stay: self.rights_of_public_stay,
             row_security_stays: self.row_security_stays,
             unproven: self.unproven,
             unchecked_bodies: cut.unchecked_bodies,

@@ -40,6 +40,22 @@ impl Builder<'_> {
                 }
             }
         }
+        if new.revoked_from_public && !old.revoked_from_public {
+            if !old.session_roles.is_empty() {
+                self.hazard(
+                    HazardKind::AuthzNarrows,
+                    "takes TEMPORARY on the database from PUBLIC, and CREATE in the schema public: other roles that make temporary tables \
+                     here need a grant of their own",
+                );
+            }
+            self.push(
+                Step::Roles,
+                Op::Alter,
+                Object::Nobody,
+                Statement::RevokeFromPublic,
+            );
+        }
+        self.rights_of_public_stay = old.revoked_from_public && !new.revoked_from_public;
         for delta in self.diff.roles.clone() {
             match delta {
                 Delta::Added(role) => {

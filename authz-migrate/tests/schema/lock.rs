@@ -14,6 +14,7 @@ fn a_lock_says_one_attribute_a_line() {
     # What the migrations in this folder declare. Written by `cargo authz generate`: commit it, and do not edit it.
     format = 1
     auth = 2
+    revoked_from_public = true
     login_role = "authenticator"
     session_roles = [
         "anonymous",

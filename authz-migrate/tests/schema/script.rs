@@ -73,6 +73,31 @@ fn todos_become_the_roles_the_auth_functions_and_a_table_with_its_policies() {
             USING HINT = pg_catalog.format('Let a superuser, or who made the role, run: GRANT %I TO %I WITH ADMIN OPTION', E'authenticated', current_user);
     END $do$;
 
+    DO $do$ DECLARE
+        here record;
+    BEGIN
+        SELECT datdba, pg_namespace.oid AS schema, nspowner INTO here
+        FROM pg_catalog.pg_database
+        LEFT JOIN pg_catalog.pg_namespace ON nspname = 'public'
+        WHERE datname = pg_catalog.current_database();
+        IF pg_catalog.has_schema_privilege('public', here.schema, 'CREATE') THEN
+            IF pg_catalog.pg_has_role(here.nspowner, 'USAGE') THEN
+                REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+            ELSE
+                RAISE WARNING 'PUBLIC may create objects in the schema public, and % does not own it', current_user
+                    USING HINT = pg_catalog.format('Let a superuser run: ALTER SCHEMA public OWNER TO %I; REVOKE CREATE ON SCHEMA public FROM PUBLIC', current_user);
+            END IF;
+        END IF;
+        IF pg_catalog.has_database_privilege('public', pg_catalog.current_database(), 'TEMPORARY') THEN
+            IF pg_catalog.pg_has_role(here.datdba, 'USAGE') THEN
+                EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', pg_catalog.current_database());
+            ELSE
+                RAISE WARNING 'PUBLIC may make temporary tables, and % does not own the database', current_user
+                    USING HINT = pg_catalog.format('Let its owner run: REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', pg_catalog.current_database());
+            END IF;
+        END IF;
+    END $do$;
+
     CREATE SCHEMA auth;
 
     DO $do$ BEGIN

@@ -1,3 +1,5 @@
+-- As the first migration does it.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE TABLE todos (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id text NOT NULL,

@@ -175,6 +175,9 @@ impl Database {
             new: String::new(),
         };
         let mut connection = PgConnection::connect(&place.url()).await.unwrap();
+        // A database that nobody was granted anything on has no list of privileges, and never again once it had one.
+        let sql = format!("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", place.name);
+        execute(&mut connection, &sql).await.unwrap();
         if server.version().major() < 15 {
             // From 15 on `public` belongs to whoever owns the database.
             let sql = format!("ALTER SCHEMA public OWNER TO {owner}");

@@ -605,6 +605,7 @@ async fn a_set_that_publishes_a_secret_is_not_believed_and_the_last_one_stays() 
 #[tokio::test]
 async fn an_error_tells_the_client_a_code_and_nothing_of_the_check() {
     let setup = Setup::new().await;
+    setup.database.execute("GRANT $name_editor TO $name_login").await;
     let authz = setup
         .builder()
         .role_claim("role")

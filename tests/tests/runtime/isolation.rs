@@ -87,7 +87,7 @@ async fn a_role_with_an_awkward_name_is_quoted() {
     setup
         .database
         .execute(&format!(
-            r#"CREATE ROLE "{quoted}"; GRANT "{quoted}" TO $name_login"#
+            r#"CREATE ROLE "{quoted}"; GRANT "{quoted}" TO $name_login; REVOKE $name_user FROM $name_login"#
         ))
         .await;
     let authz = setup

@@ -83,6 +83,7 @@ async fn an_expired_token_is_refused_before_a_connection_is_taken() {
 #[tokio::test]
 async fn a_role_that_was_dropped_later_is_an_error_and_spoils_no_connection() {
     let setup = Setup::new().await;
+    setup.database.execute("GRANT $name_editor TO $name_login").await;
     let authz = setup
         .builder()
         .role_claim("role")

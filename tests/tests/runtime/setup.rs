@@ -37,6 +37,10 @@ impl Setup {
 
     /// One connection, through other options, for users and the anonymous alike: whatever stays behind is found.
     pub(super) async fn connect_one(&self, options: PgConnectOptions) -> Authz {
+        // The login role may become what its requests may, and nothing else.
+        self.database
+            .execute("REVOKE $name_anonymous FROM $name_login")
+            .await;
         self.builder()
             .anonymous_role(self.database.user())
             .max_connections(1)

@@ -386,7 +386,7 @@ async fn a_panic_rolls_back() {
 
 #[tokio::test]
 async fn a_runtime_that_shuts_down_rolls_back() {
-    let (setup, _) = start().await;
+    let setup = Setup::new().await;
     let (options, token) = (setup.database.login_options(), setup.token("alice"));
     let builder = setup.builder();
     // The transaction outlives its runtime, and is dropped where there is none.

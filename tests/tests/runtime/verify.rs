@@ -309,6 +309,7 @@ async fn no_issuer_can_sign_for_another() {
 #[tokio::test]
 async fn the_claim_picks_among_the_allowed_roles_alone() {
     let setup = Setup::new().await;
+    setup.database.execute("GRANT $name_editor TO $name_login").await;
     let authz = setup
         .builder()
         .role_claim("role")
@@ -347,6 +348,10 @@ async fn the_claim_picks_among_the_allowed_roles_alone() {
         assert_eq!(error.status(), 403);
     }
     // Without a role claim in the configuration, the token's has no say.
+    setup
+        .database
+        .execute("REVOKE $name_editor FROM $name_login")
+        .await;
     let authz = setup.connect().await;
     let mut claims = claims("alice");
     claims["role"] = json!("postgres");

@@ -27,4 +27,8 @@ BEGIN
     LOOP
         EXECUTE sql;
     END LOOP;
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
+    IF current_setting('server_version_num')::int < 150000 THEN
+        GRANT CREATE ON SCHEMA public TO PUBLIC;
+    END IF;
 END $do$

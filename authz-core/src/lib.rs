@@ -39,6 +39,8 @@ mod builder;
 mod connect;
 mod error;
 mod issuer;
+#[cfg(test)]
+mod log;
 mod pool;
 mod signing;
 mod sql_type;

@@ -320,6 +320,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::log::Warnings;
     use crate::signing::SigningKey;
 
     const ISS: &str = "https://issuer.example";
@@ -342,7 +343,7 @@ mod tests {
     }
 
     /// Claims of a token of 8 KiB that take as much memory as can be: each value is an object of its own.
-    fn hungry(number: usize) -> serde_json::Value {
+    fn hungry(number: usize) -> Value {
         let small: Vec<_> = (0..650).map(|_| json!({"": 0})).collect();
         json!({"iss": ISS, "sub": number.to_string(), "exp": 4_102_444_800_u64, "x": small})
     }
@@ -385,14 +386,14 @@ mod tests {
     async fn overtaken(verifier: &Verifier, later: impl AsyncFn(&Verifier), earlier: &SigningKey) {
         let pending = Pending::new(verifier);
         later(verifier).await;
-        pending.set(builder::trusted(issuer(earlier)).unwrap());
+        pending.set(trusted(issuer(earlier)).unwrap());
     }
 
     #[tokio::test]
     async fn the_last_word_about_an_issuer_counts() {
         let [old, early, late] = [(); 3].map(|()| SigningKey::generate().unwrap());
         // Removed.
-        let verifier = self::verifier(&old).await;
+        let verifier = verifier(&old).await;
         overtaken(
             &verifier,
             async |verifier| assert!(verifier.remove_issuer(ISS)),
@@ -434,9 +435,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_log_says_once_that_an_issuer_differs_by_a_slash() {
+        let key = SigningKey::generate().unwrap();
+        let log = Warnings::new();
+        for name in [ISS.to_owned(), format!("{ISS}/")] {
+            let other = name
+                .strip_suffix('/')
+                .map_or_else(|| format!("{name}/"), str::to_owned);
+            let issuer = Issuer::new(&name).any_audience().jwks_json(&key.jwks());
+            let verifier = Verifier::builder().issuer(issuer).build().await.unwrap();
+            for (iss, warnings) in [("https://other.example", 0), (&other, 1), (&other, 0), (&name, 0)] {
+                let claims = json!({"iss": iss, "sub": "alice", "exp": 4_102_444_800_u64});
+                let is_good = verifier.verify(&key.sign(&claims).unwrap()).await.is_ok();
+                assert_eq!(is_good, iss == name);
+                let said = log.take();
+                assert_eq!(said.len(), warnings, "{iss}: {said:?}");
+                assert!(
+                    said.iter()
+                        .all(|line| line.contains("slash") && line.contains(&name))
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn an_issuer_that_is_set_by_nobody_any_more_changes_nothing() {
         let [old, new] = [(); 2].map(|()| SigningKey::generate().unwrap());
-        let verifier = self::verifier(&old).await;
+        let verifier = verifier(&old).await;
         let pending = Issuer::new(ISS).any_audience().jwks_json(&new.jwks());
         // Keys that are given need no waiting: it is done or it is not begun.
         drop(verifier.set_issuer(pending.clone()));

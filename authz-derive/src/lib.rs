@@ -167,6 +167,7 @@ fn has_sql_type(ty: &TokenStream2, authz: &Path) -> TokenStream2 {
         .next()
         .map_or_else(proc_macro2::Span::call_site, |token| token.span());
     quote_spanned! { span =>
+        #[allow(unused_qualifications)]
         const _: &str = <#ty as #authz::Type>::SQL_NAME;
     }
 }

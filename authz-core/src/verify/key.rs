@@ -434,6 +434,7 @@ fn ed25519(x: &[u8]) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Warnings;
 
     /// The generator of P-256 (SEC 2, 2.4.2).
     const GENERATOR: ([u8; 32], [u8; 32]) = (
@@ -658,6 +659,38 @@ mod tests {
         assert_eq!(keys(99), 99);
         assert_eq!(keys(100), 100);
         assert_eq!(keys(101), 100);
+    }
+
+    #[test]
+    fn the_log_says_which_keys_of_a_set_are_not_used_and_why() {
+        let log = Warnings::new();
+        let read = |keys: &str| {
+            drop(Key::from_jwks(format!(r#"{{"keys": [{keys}]}}"#).as_bytes()));
+            log.take()
+        };
+        let (one, other) = (rsa_key(256, r#", "kid": "a""#), rsa_key(257, r#", "kid": "a""#));
+        assert_eq!(read(&one), [""; 0]);
+        let twice = read(&format!("{one}, {one}"));
+        assert!(twice.len() == 1 && twice[0].contains("given twice"), "{twice:?}");
+        assert!(twice[0].contains(r#"kid="a""#), "{twice:?}");
+        let rivals = read(&format!("{one}, {other}"));
+        assert!(
+            rivals.len() == 2 && rivals.iter().all(|line| line.contains("same key id")),
+            "{rivals:?}"
+        );
+        let unusable = read(&format!("{one}, {}", rsa_key(255, r#", "kid": "b""#)));
+        assert!(
+            unusable.len() == 1 && unusable[0].contains("cannot be used"),
+            "{unusable:?}"
+        );
+        let many = |number: usize| {
+            let keys = (0..number).map(|number| rsa_key(256, &format!(r#", "kid": "{number}""#)));
+            read(&keys.collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(many(100), [""; 0]);
+        let over = many(101);
+        assert!(over.len() == 1 && over[0].contains("keys=101"), "{over:?}");
+        assert!(over[0].contains("first 100"), "{over:?}");
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub(crate) enum FetchError {
     /// It may be there later.
     Unavailable(KeysError),
     /// The address is that of another issuer, by this name: the settings are wrong.
+    #[cfg_attr(
+        not(feature = "jwks-http"),
+        expect(dead_code, reason = "keys are fetched over http alone")
+    )]
     OtherIssuer(String),
 }
 

@@ -119,7 +119,7 @@ pub enum ConnectError {
     #[error("{grantee} {privilege} on `{object}`, {reason}; {remedy}")]
     Privilege {
         /// Who has it.
-        grantee: Grantee,
+        grantee: Box<Grantee>,
         /// The privilege, as SQL.
         privilege: String,
         /// What it is a privilege on, as SQL.
@@ -392,7 +392,7 @@ fn refusal(row: &sqlx::postgres::PgRow) -> Result<ConnectError, sqlx::Error> {
         "privilege" => {
             let privilege: String = row.try_get("detail")?;
             ConnectError::Privilege {
-                grantee: Grantee { login, role },
+                grantee: Box::new(Grantee { login, role }),
                 reason: reason(&privilege),
                 privilege,
                 object: row.try_get("object")?,

@@ -81,6 +81,10 @@ pub struct Note {
 }
 
 /// Panics unless the code went there.
+///
+/// # Panics
+///
+/// When they do not.
 pub fn check() {
     assert_eq!(<KeyOfKeys as passed_on::Type>::SQL_NAME, "bigint");
     assert_eq!(<State as passed_on::Type>::SQL_NAME, "public.state");

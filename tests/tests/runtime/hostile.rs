@@ -51,10 +51,7 @@ pub(super) const HOSTILE: &[&str] = &[
 ];
 
 async fn one_connection(setup: &Setup, several: bool) -> Authz {
-    let builder = setup
-        .builder()
-        .anonymous_role(setup.database.user())
-        .max_connections(1);
+    let builder = setup.builder().max_connections(1);
     let builder = if several {
         builder.allow_multiple_statements()
     } else {
@@ -199,6 +196,7 @@ async fn a_cancelled_query_ends_at_the_server() {
 async fn a_service_role_is_bound_by_its_policies_and_has_to_be_allowed() {
     let setup = Setup::new().await;
     let role = setup.database.editor();
+    setup.database.execute("GRANT $name_editor TO $name_login").await;
     let authz = setup
         .builder()
         .service_role(&role)

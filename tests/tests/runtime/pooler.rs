@@ -104,7 +104,6 @@ impl Pooler {
 async fn connect(setup: &Setup, pooler: &Pooler) -> Authz {
     setup
         .builder()
-        .anonymous_role(setup.database.user())
         .max_connections(4)
         .connect_with(pooler.options.clone())
         .await

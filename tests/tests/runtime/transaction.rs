@@ -93,6 +93,10 @@ async fn a_commit_that_a_deferred_constraint_refuses_is_an_error() {
 /// Runs text of several statements too, one connection for all.
 async fn start_with_text() -> (Setup, Authz) {
     let setup = Setup::new().await;
+    setup
+        .database
+        .execute("REVOKE $name_anonymous FROM $name_login")
+        .await;
     let authz = setup
         .builder()
         .anonymous_role(setup.database.user())

@@ -64,11 +64,16 @@ impl<'s> Ground<'s> {
             &format!("CREATE DATABASE {name} OWNER {}", self.owner()),
         )
         .await?;
-        // Until PostgreSQL 14 `public` belongs to the superuser; who manages a server gives it to the owner, as later versions do.
+        // Until PostgreSQL 14 `public` belongs to the superuser; who manages a server gives it to the owner, as later versions do. What PUBLIC
+        // may do there is taken by the first migration, and no way back returns it: so it is not there to begin with.
         let mut own = self.admin(name).await?;
+        let revoke = match self.platform {
+            Platform::Postgres => "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+            Platform::Neon | Platform::Supabase => "",
+        };
         let gives = format!(
             "DO $do$ BEGIN IF current_setting('server_version_num')::int < 150000 THEN\n    \
-                 ALTER SCHEMA public OWNER TO {};\n\
+                 ALTER SCHEMA public OWNER TO {}; {revoke}\n\
              END IF; END $do$",
             self.owner()
         );

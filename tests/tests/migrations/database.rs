@@ -179,8 +179,9 @@ impl Database {
         let sql = format!("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", place.name);
         execute(&mut connection, &sql).await.unwrap();
         if server.version().major() < 15 {
-            // From 15 on `public` belongs to whoever owns the database.
-            let sql = format!("ALTER SCHEMA public OWNER TO {owner}");
+            // From 15 on `public` belongs to whoever owns the database, and PUBLIC makes nothing there.
+            let sql =
+                format!("ALTER SCHEMA public OWNER TO {owner}; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
             execute(&mut connection, &sql).await.unwrap();
         }
         place.new = fingerprint(&mut connection).await.unwrap();

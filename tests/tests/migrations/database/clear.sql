@@ -28,7 +28,5 @@ BEGIN
         EXECUTE sql;
     END LOOP;
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
-    IF current_setting('server_version_num')::int < 150000 THEN
-        GRANT CREATE ON SCHEMA public TO PUBLIC;
-    END IF;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 END $do$

@@ -212,12 +212,6 @@ fn a_grant_on_a_sequence() {
 
 #[test]
 fn the_right_to_make_tables_for_everybody() {
-    if server().version().major() < 15 {
-        // There everybody has it from the start, in the replay too.
-        let ran = tampered(server(), "drift_usage", "GRANT CREATE ON SCHEMA public TO PUBLIC");
-        assert!(matches!(ran.result, Ok(Outcome::Fine)), "{}", ran.whole());
-        return;
-    }
     assert_tampered(
         "drift_usage",
         "GRANT CREATE ON SCHEMA public TO PUBLIC",

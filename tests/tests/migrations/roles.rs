@@ -178,7 +178,7 @@ fn a_project_of_before_takes_it_from_public_by_its_next_migration() {
     block_on(async {
         let mut database = Database::new().await;
         database.migrate(&package).await;
-        assert_eq!(public_may(&mut database).await.0, true);
+        assert!(public_may(&mut database).await.0);
         let text = std::fs::read_to_string(package.generate("harden", &[])).unwrap();
         assert!(text.contains("REVOKE TEMPORARY ON DATABASE"), "{text}");
         assert!(text.contains("hazard authz-narrows: takes TEMPORARY"), "{text}");

@@ -497,17 +497,23 @@ async fn cognito() {
 
 #[tokio::test]
 async fn entra_id() {
-    let presets: [(fn(&str) -> Issuer, &str); 4] = [
-        (Issuer::entra_id, "https://login.microsoftonline.com/t1/v2.0"),
-        (Issuer::azure_ad, "https://login.microsoftonline.com/t1/v2.0"),
-        (Issuer::entra_id_v1, "https://sts.windows.net/t1/"),
-        (Issuer::azure_ad_v1, "https://sts.windows.net/t1/"),
+    let presets = [
+        (
+            Issuer::entra_id("t1"),
+            "https://login.microsoftonline.com/t1/v2.0",
+        ),
+        (
+            Issuer::azure_ad("t1"),
+            "https://login.microsoftonline.com/t1/v2.0",
+        ),
+        (Issuer::entra_id_v1("t1"), "https://sts.windows.net/t1/"),
+        (Issuer::azure_ad_v1("t1"), "https://sts.windows.net/t1/"),
     ];
     for (preset, iss) in presets {
         let own = json!({"aud": "api", "tid": "t1", "scp": "read"});
         let service = json!({"aud": "api", "tid": "t1", "roles": ["read"]});
         check(
-            preset("t1").audience("api"),
+            preset.clone().audience("api"),
             iss,
             &[
                 (own.clone(), None),
@@ -518,7 +524,7 @@ async fn entra_id() {
         )
         .await;
         check(
-            preset("t1").audience("api").require_presence("scp"),
+            preset.clone().audience("api").require_presence("scp"),
             iss,
             &[(own, None), (service, CLAIM)],
         )

@@ -185,7 +185,10 @@ async fn under_cancellation_kills_panics_and_hostile_sql_nobody_is_somebody_else
             most <= u64::from(pool) + 1,
             "{most} connections of a pool of {pool}"
         );
-        let (committed, undone) = (counts.committed.lock().unwrap(), counts.undone.lock().unwrap());
+        let (committed, undone) = (
+            std::mem::take(&mut *counts.committed.lock().unwrap()),
+            std::mem::take(&mut *counts.undone.lock().unwrap()),
+        );
         assert!(!committed.is_empty() && !undone.is_empty());
         let marks: BTreeSet<String> = {
             let sql = format!("SELECT task FROM todos WHERE task LIKE '{pool} %'");

@@ -51,7 +51,7 @@ impl World {
             authz: Authz::builder()
                 .issuer(Issuer::new(ISSUER).audience(AUDIENCE).jwks_json(&key.jwks()))
                 .role(database.user())
-                .anonymous_role(database.user())
+                .anonymous_role(database.anonymous())
                 .max_connections(1)
                 .connect_with(through(database.login_options()))
                 .await?,

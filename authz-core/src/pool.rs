@@ -32,7 +32,7 @@ const EXAMINE: &str = "SELECT pg_catalog.pg_backend_pid(), \
     pg_catalog.current_setting('client_encoding'), \
     pg_catalog.setseed(pg_catalog.hashtext(pg_catalog.gen_random_uuid()::pg_catalog.text)::pg_catalog.float8 / 2147483648::pg_catalog.float8), \
     pg_catalog.pg_advisory_unlock_all() \
-    FROM pg_catalog.pg_prepared_statements";
+    FROM pg_catalog.pg_prepared_statement()";
 
 /// What sqlx sets when a connection starts. A pooler in session mode passes it on, and `RESET ALL` knows nothing of it.
 const AS_SQLX: &str = "SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET extra_float_digits = 2; ";

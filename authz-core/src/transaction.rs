@@ -21,7 +21,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use authz_sql::Ident;
+use authz_sql::{CLAIMS_SETTING, Ident};
 
 pub use self::bypass::Bypass;
 use self::guard::Guard;
@@ -32,8 +32,7 @@ use crate::error::CommitError;
 use crate::pool::Pool;
 
 /// Claims first: once the role is set, it is the user's business.
-const SET_UP: &str =
-    "SELECT pg_catalog.set_config('request.jwt.claims', $1, true), pg_catalog.set_config('role', $2, true)";
+const SET_UP: &str = "SELECT pg_catalog.set_config($1, $2, true), pg_catalog.set_config('role', $3, true)";
 
 /// As whom a transaction runs.
 #[derive(Clone)]
@@ -94,6 +93,7 @@ fn ascii(json: &str) -> Cow<'_, str> {
 async fn set_up(guard: &mut Guard, identity: &Identity) -> Result<(), sqlx::Error> {
     guard.pooled()?.begin().await?;
     sqlx::query(SET_UP)
+        .bind(CLAIMS_SETTING)
         .bind(&identity.claims)
         .bind(identity.role.as_ref().map_or("none", Ident::as_str))
         .execute(guard.connection()?)

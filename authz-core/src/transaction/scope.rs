@@ -6,12 +6,12 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
-use sqlx::{AssertSqlSafe, Connection as _, Describe, Execute, Executor, PgConnection, SqlStr};
+use sqlx::{AssertSqlSafe, Connection as _, Describe, Either, Execute, Executor, PgConnection, SqlStr};
 
 use super::guard::Guard;
 use super::rows::{Slot, Written};
 use super::savepoint::{Savepoint, rollback_to};
-use super::statement::{Either, Statement};
+use super::statement::Statement;
 use super::{Identity, set_up};
 use crate::error::CommitError;
 use crate::pool::{Pool, acquire, was_lost};
@@ -243,10 +243,14 @@ impl Scope {
 
     /// Begins the transaction anew, without what was prepared before.
     async fn start_again(&mut self) -> Result<(), sqlx::Error> {
+        // Where this is cancelled or fails, there may be no transaction: nothing runs there any more.
+        self.broken = Some("the transaction was to begin anew, and did not; it has failed");
         let guard = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         guard.connection()?.execute("ROLLBACK").await?;
         guard.connection()?.clear_cached_statements().await?;
-        set_up(guard, &self.identity).await
+        set_up(guard, &self.identity).await?;
+        self.broken = None;
+        Ok(())
     }
 }
 

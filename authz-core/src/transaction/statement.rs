@@ -2,7 +2,7 @@
 
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::Query;
-use sqlx::{Execute, SqlStr};
+use sqlx::{Either, Execute, SqlStr};
 
 /// Text and bind values. Without bind values sqlx would send the text as it is, and several statements might hide in it.
 #[derive(Clone)]
@@ -62,8 +62,6 @@ impl Statement {
         }
     }
 }
-
-pub(super) use sqlx::Either;
 
 /// The first two words of a statement in lower case, behind blanks, comments and semicolons.
 fn first_words(sql: &str) -> [String; 2] {
@@ -154,11 +152,7 @@ mod tests {
             "/* never closed",
             "\u{e9}",
         ] {
-            assert_eq!(
-                refused(sql),
-                sql == "commits" && first_words(sql)[0] == "commit",
-                "{sql}"
-            );
+            assert!(!refused(sql), "{sql}");
         }
     }
 
